@@ -1,0 +1,318 @@
+"""The toolkit's words for a conversation with a model, the same for every vendor."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+Json: TypeAlias = dict[str, Any]
+Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
+FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter"]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture in a message.
+
+    Attributes:
+        url: an `https:` address, or a `data:` URL that carries the bytes in base64.
+    """
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A model's wish that a tool be called; `id` ties the result to it."""
+
+    id: str
+    name: str
+    arguments: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One thing that was said.
+
+    Attributes:
+        role: who said it; `tool` is the result of the call `tool_call_id`.
+        text: what was said; may be empty where there are `tool_calls`.
+        images: pictures beside the text, in order.
+        tool_calls: what an assistant wants done before it goes on.
+        tool_call_id: the call that a `tool` message answers.
+    """
+
+    role: Role
+    text: str = ""
+    images: tuple[Image, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+    def to_json(self) -> Json:
+        """The message as JSON, without what is empty."""
+        out: Json = {"role": self.role, "text": self.text}
+        if self.images:
+            out["images"] = [image.url for image in self.images]
+        if self.tool_calls:
+            out["tool_calls"] = [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in self.tool_calls]
+        if self.tool_call_id:
+            out["tool_call_id"] = self.tool_call_id
+        return out
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Message":
+        """The message that `to_json` wrote."""
+        return cls(
+            role=value["role"],
+            text=value.get("text", ""),
+            images=tuple(Image(url) for url in value.get("images", ())),
+            tool_calls=tuple(ToolCall(c["id"], c["name"], c["arguments"]) for c in value.get("tool_calls", ())),
+            tool_call_id=value.get("tool_call_id"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as a model sees it: its name, what it does, and the JSON Schema of its arguments."""
+
+    name: str
+    description: str
+    parameters: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A passage that an answer may rest on.
+
+    Attributes:
+        id: the chunk's id.
+        title: what a person would call it: the document's title or path, with the lines.
+        text: the passage itself.
+    """
+
+    id: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """What a model is asked, once.
+
+    Attributes:
+        messages: the conversation so far, oldest first; `system` messages may stand anywhere.
+        tools: what the model may ask to have called.
+        sources: the passages behind the last question, in the order in which they may be cited as [1], [2], …
+            The messages carry their text already; a model that is not a language model reads them here.
+        temperature: 0 to 2; None leaves it to the vendor. Ignored by models that take none.
+        max_tokens: an upper bound on the answer's length; None leaves it to the vendor.
+        stop: texts at which the answer ends.
+        seed: for vendors that can repeat an answer.
+        extra: what only one vendor has, passed into the body of its request as it is.
+    """
+
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...] = ()
+    sources: tuple[Source, ...] = ()
+    temperature: float | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens, counted by the vendor.
+
+    Attributes:
+        input_tokens: all that went in, cached ones included.
+        output_tokens: all that came out, reasoning included.
+        cached_tokens: the part of `input_tokens` read from the vendor's cache.
+        cache_write_tokens: the part of `input_tokens` written to it.
+        reasoning_tokens: the part of `output_tokens` that was thought and not said.
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        """In and out together."""
+        return self.input_tokens + self.output_tokens
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One whole answer of one vendor.
+
+    Attributes:
+        usage: None if the vendor did not say.
+        request_id: the vendor's id of the request, None if it gave none.
+    """
+
+    message: Message
+    finish_reason: FinishReason = "stop"
+    usage: Usage | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """On whose behalf a model is asked; kept in the ledger.
+
+    Attributes:
+        user: the person.
+        origin: the application.
+        session_id: the conversation.
+    """
+
+    user: str | None = None
+    origin: str | None = None
+    session_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One model asked once, whether it answered or not.
+
+    Attributes:
+        name: the model's name in the table, or `provider/model` where it has no row.
+        provider: the vendor.
+        model: the vendor's name of the model.
+        error: the class of the error, e.g. `"RateLimited"`; None if it answered.
+        message: the error in one sentence, without secrets; None if it answered.
+        status: the HTTP status, None where there was none.
+        request_id: the vendor's id of the request.
+        milliseconds: from the question to the answer or the error.
+        usage: tokens, None if the vendor did not say.
+        cost_nano_usd: in billionths of a US dollar; None where the price is unknown, never 0 for that.
+    """
+
+    name: str
+    provider: str
+    model: str
+    error: str | None = None
+    message: str | None = None
+    status: int | None = None
+    request_id: str | None = None
+    milliseconds: float = 0.0
+    usage: Usage | None = None
+    cost_nano_usd: int | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the model answered."""
+        return self.error is None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, and how it came about.
+
+    Attributes:
+        message: what the model said last.
+        model: the name of the model that answered.
+        attempts: every model asked, in order; the last one answered.
+        call_id: the id under which the ledger keeps the attempts.
+        session_id: the session that the turn was stored in, None without one.
+        parsed: the answer as an instance of `response_model`, None without one.
+        cached: whether it came from the response cache.
+        milliseconds: from the question to the end of the answer.
+    """
+
+    message: Message
+    model: str
+    attempts: tuple[Attempt, ...]
+    call_id: str
+    finish_reason: FinishReason = "stop"
+    session_id: str | None = None
+    parsed: Any = None
+    cached: bool = False
+    milliseconds: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """What the model said, as text."""
+        return self.message.text
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens of all attempts together."""
+        return sum((a.usage for a in self.attempts if a.usage), Usage())
+
+    @property
+    def cost_usd(self) -> float | None:
+        """What all attempts cost together, in US dollars; None if the price of any that used tokens is unknown."""
+        return cost_of(self.attempts)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallFragment:
+    """A piece of a tool call as it arrives in a stream.
+
+    Attributes:
+        index: which of the parallel calls it belongs to, from 0.
+        id: on the first piece of a call, else empty.
+        name: on the first piece of a call, else empty.
+        arguments: the next characters of the arguments' JSON.
+    """
+
+    index: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """The next piece of a streamed answer.
+
+    Attributes:
+        text: what to add to the text so far; may be empty.
+        tool_calls: pieces of tool calls. They are run only when the answer is whole.
+        restarted: the answer begins again with this piece; what was shown before is void.
+        completion: on a provider's last piece, the whole answer.
+        reply: on the last piece that a caller of `Toolkit.stream` sees, the whole reply.
+    """
+
+    text: str = ""
+    tool_calls: tuple[ToolCallFragment, ...] = ()
+    restarted: bool = False
+    completion: Completion | None = None
+    reply: Reply | None = None
+
+
+def conversation(prompt: "str | Message | Sequence[Message | Mapping[str, Any]]") -> tuple[Message, ...]:
+    """A prompt in any of its forms as messages.
+
+    A text is one `user` message. A mapping may be the toolkit's own form or `{"role", "content"}` with text.
+    """
+    if isinstance(prompt, str):
+        return (Message("user", prompt),)
+    if isinstance(prompt, Message):
+        return (prompt,)
+    return tuple(m if isinstance(m, Message) else _from_mapping(m) for m in prompt)
+
+
+def _from_mapping(value: Mapping[str, Any]) -> Message:
+    return Message.from_json({**value, "text": value.get("text", value.get("content") or "")})
+
+
+def cost_of(attempts: Sequence[Attempt]) -> float | None:
+    """US dollars of all `attempts` together; None if one of them used tokens at an unknown price."""
+    paid = [a for a in attempts if a.usage and a.usage.total_tokens]
+    if any(a.cost_nano_usd is None for a in paid):
+        return None
+    return sum(a.cost_nano_usd or 0 for a in paid) / 1e9
