@@ -1,0 +1,133 @@
+"""What is wrong with a tool's arguments, said so that a model mends it at once."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic_core import ErrorDetails
+
+from toolkit.redaction import redact
+from toolkit.tools.schema import example
+
+_SHOWN = 60  # characters of a wrong value: enough to recognise it
+_LOOKED_AT = 10_000  # characters of it that are searched for secrets before it is cut
+
+_SAID = 6  # clauses of one message: a list of a thousand wrong numbers has one mistake
+# Found by the schema instead, which knows the nearest right name.
+_UNKNOWN = {"extra_forbidden", "unexpected_keyword_argument"}
+
+_Path = tuple[int | str, ...]
+
+_EXPECTED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "greater_than": lambda c: f"more than {c['gt']}",
+    "greater_than_equal": lambda c: f"at least {c['ge']}",
+    "less_than": lambda c: f"less than {c['lt']}",
+    "less_than_equal": lambda c: f"at most {c['le']}",
+    "multiple_of": lambda c: f"a multiple of {c['multiple_of']}",
+    "string_too_short": lambda c: f"at least {c['min_length']} characters long" if c["min_length"] > 1 else "non-empty",
+    "string_too_long": lambda c: f"at most {c['max_length']} characters long",
+    "string_pattern_mismatch": lambda c: f"text that fits the pattern {c['pattern']}",
+    "too_short": lambda c: f"at least {c['min_length']} long" if c["min_length"] > 1 else "non-empty",
+    "too_long": lambda c: f"at most {c['max_length']} long",
+    "literal_error": lambda c: str(c["expected"]),
+    "enum": lambda c: str(c["expected"]),
+    "finite_number": lambda _: "a finite number",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float", "int_parsing_size"), lambda _: "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), lambda _: "a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), lambda _: "true or false"),
+    **dict.fromkeys(("string_type", "string_sub_type", "string_unicode"), lambda _: "text"),
+    **dict.fromkeys(("list_type", "tuple_type", "set_type", "frozen_set_type"), lambda _: "a list"),
+    **dict.fromkeys(
+        ("dict_type", "mapping_type", "model_type", "model_attributes_type", "dataclass_type"), lambda _: "an object"
+    ),
+}
+
+
+def complaints(schema: Mapping[str, Any], arguments: Mapping[str, Any], errors: Iterable[ErrorDetails]) -> list[str]:
+    """One clause per thing that is wrong with `arguments`; empty if nothing is.
+
+    Args:
+        schema: the tool's flat schema.
+        arguments: what the model gave.
+        errors: what pydantic found. It takes true for 1 and lets nested objects have unknown keys; that is found here.
+    """
+    found = list(_refused(schema, arguments, ()))
+    found += [_explain(schema, error) for error in errors if error["type"] not in _UNKNOWN]
+    clauses = [redact(clause) for clause in dict.fromkeys(found)]
+    return clauses if len(clauses) <= _SAID else [*clauses[:_SAID], f"and {len(clauses) - _SAID} more"]
+
+
+def shown(value: Any) -> str:
+    """A wrong value, short and without secrets."""
+    text = redact(json.dumps(value, ensure_ascii=False, default=repr)[:_LOOKED_AT])
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The one of `names` that `name` was probably meant to be, None if none is like it."""
+    return next(iter(get_close_matches(name, list(names), n=1)), None)
+
+
+def _refused(schema: Mapping[str, Any], value: Any, path: _Path) -> Iterator[str]:
+    kind = schema.get("type")
+    if isinstance(value, bool) and kind in {"integer", "number"}:
+        yield f"{_name(path)} must be a {'whole ' * (kind == 'integer')}number (got {shown(value)})"
+    if isinstance(value, Mapping) and "properties" in schema:
+        properties, rest = schema["properties"], schema.get("additionalProperties", False)
+        for key, inner in value.items():
+            if key in properties:
+                yield from _refused(properties[key], inner, (*path, key))
+            elif rest is False:
+                yield _unknown((*path, key), properties)
+    elif isinstance(value, Mapping) and isinstance(schema.get("additionalProperties"), Mapping):
+        for key, inner in value.items():
+            yield from _refused(schema["additionalProperties"], inner, (*path, key))
+    elif isinstance(value, Sequence) and not isinstance(value, str) and isinstance(schema.get("items"), Mapping):
+        for number, inner in enumerate(value):
+            yield from _refused(schema["items"], inner, (*path, number))
+
+
+def _unknown(path: _Path, properties: Iterable[str]) -> str:
+    names = list(properties)
+    meant = nearest(str(path[-1]), names)
+    if meant:
+        return f"{_name(path)} is unknown, use {_name((*path[:-1], meant))}"
+    if not names:
+        return f"{_name(path)} is unknown, it takes no arguments"
+    return f"{_name(path)} is unknown, there are {', '.join(f'`{name}`' for name in names)}"
+
+
+def _explain(schema: Mapping[str, Any], error: ErrorDetails) -> str:
+    path, described = _follow(schema, error["loc"])
+    name, kind = _name(path), error["type"]
+    if kind == "missing":
+        return f"{name} is missing, for example {shown(example(described))}"
+    if kind in _EXPECTED:
+        expected = f"must be {_EXPECTED[kind](error.get('ctx', {}))}"
+    else:
+        said = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ").rstrip(".")
+        meant = said.replace("Input should be", "must be", 1)
+        expected = meant if meant != said else f"is wrong: {said}"
+    return f"{name} {expected} (got {shown(error['input'])})"
+
+
+def _follow(schema: Mapping[str, Any], loc: _Path) -> tuple[_Path, Mapping[str, Any]]:
+    """`loc` without what names a branch of a union, and the part of `schema` that describes the value there."""
+    path: _Path = ()
+    for step in loc:
+        if isinstance(step, int):
+            places = schema.get("prefixItems", ())
+            schema = places[step] if step < len(places) else schema.get("items", {})
+        elif schema.get("type") != "object":
+            continue
+        else:
+            schema = schema["properties"].get(step, {}) if "properties" in schema else {}
+        path = (*path, step)
+    return path, schema
+
+
+def _name(path: _Path) -> str:
+    first, *rest = path or ("arguments",)
+    name = str(first) + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in rest)
+    return f"`{name if len(name) <= _SHOWN else name[:_SHOWN] + '…'}`"

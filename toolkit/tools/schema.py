@@ -1,0 +1,89 @@
+"""JSON Schema that every vendor and every host understands: nothing to resolve, nothing to choose between.
+
+Pydantic writes `$ref`, `title` and `anyOf … null`; each is refused by some vendor, and costs tokens in every request.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from toolkit.messages import Json
+
+
+class NotPortable(Exception):
+    """A schema that cannot be said in the portable form; the message says why, as the end of a sentence."""
+
+
+def flatten(schema: Mapping[str, Any], definitions: Mapping[str, Any], *, inside: tuple[str, ...] = ()) -> Json:
+    """`schema` with its references put in place, its optional unions made plain, and without titles.
+
+    An object that lists its properties takes no others, unless it says otherwise.
+
+    Args:
+        schema: what pydantic wrote for one type.
+        definitions: its `$defs`.
+        inside: the definitions that this schema stands in, outermost first.
+
+    Raises:
+        NotPortable: the type contains itself, or is a union of different types.
+    """
+    if "$ref" in schema:
+        name = schema["$ref"].removeprefix("#/$defs/")
+        if name in inside:
+            raise NotPortable(f"contains itself ({name})")
+        beside = {key: value for key, value in schema.items() if key != "$ref"}
+        return flatten({**definitions[name], **beside}, definitions, inside=(*inside, name))
+    branches = schema.get("anyOf") or schema.get("oneOf")
+    if branches:
+        present = [flatten(b, definitions, inside=inside) for b in branches if b.get("type") != "null"]
+        beside = {key: value for key, value in schema.items() if key not in {"anyOf", "oneOf", "discriminator"}}
+        return flatten({**_one_of(present), **beside}, {}, inside=inside)
+
+    flat = {key: value for key, value in schema.items() if key not in {"title", "const"}}
+    if flat.get("default", ...) is None:
+        del flat["default"]
+    if "const" in schema:
+        flat["enum"] = [schema["const"]]
+    for key in ("items", "additionalProperties"):
+        if isinstance(flat.get(key), Mapping):
+            flat[key] = flatten(flat[key], definitions, inside=inside)
+    if "prefixItems" in flat:
+        flat["prefixItems"] = [flatten(item, definitions, inside=inside) for item in flat["prefixItems"]]
+    if "properties" in flat:
+        properties = flat["properties"].items()
+        flat["properties"] = {name: flatten(value, definitions, inside=inside) for name, value in properties}
+        flat.setdefault("additionalProperties", False)
+    return flat
+
+
+def _one_of(branches: list[Json]) -> Json:
+    """The plain schema that stands for a union."""
+    if len(branches) == 1:
+        return branches[0]
+    types = {branch.get("type") for branch in branches}
+    if types == {"integer", "number"}:
+        return {"type": "number"}
+    if len(types) == 1 and types <= {"string", "integer", "number", "boolean"}:
+        out: Json = {"type": types.pop()}
+        if all("enum" in branch for branch in branches):
+            out["enum"] = [value for branch in branches for value in branch["enum"]]
+        return out
+    raise NotPortable("may be of several types")
+
+
+def example(schema: Mapping[str, Any]) -> Any:
+    """A value that a flat `schema` may allow, to show what is meant."""
+    for key in ("examples", "enum"):
+        if schema.get(key):
+            return schema[key][0]
+    match schema.get("type"):
+        case "integer" | "number":
+            return schema.get("minimum", 1)
+        case "boolean":
+            return True
+        case "array":
+            return [example(schema.get("items", {}))]
+        case "object":
+            needed = schema.get("required", ())
+            return {name: example(schema["properties"][name]) for name in needed}
+        case _:
+            return "text"
