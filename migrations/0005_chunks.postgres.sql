@@ -10,9 +10,12 @@ CREATE TABLE chunks (
     line_end        BIGINT NOT NULL,                    -- the last line, itself included
     content_hash    TEXT NOT NULL,                      -- SHA-256 of heading and text
     -- Diacritics are folded by decomposing and dropping the marks: the extension `unaccent` is not everywhere.
+    -- Punctuation parts words, or Postgres would take `router.complete` for a host and `db/sqlite.py` for one path.
     words           TSVECTOR GENERATED ALWAYS AS (
-        setweight(to_tsvector('english', regexp_replace(normalize(heading, NFD), '[\u0300-\u036f]', '', 'g')), 'A')
-        || to_tsvector('english', regexp_replace(normalize(text, NFD), '[\u0300-\u036f]', '', 'g'))
+        setweight(to_tsvector('english', regexp_replace(regexp_replace(
+            normalize(heading, NFD), '[\u0300-\u036f]', '', 'g'), '[!-/:-@\[-`{-~]+', ' ', 'g')), 'A')
+        || to_tsvector('english', regexp_replace(regexp_replace(
+            normalize(text, NFD), '[\u0300-\u036f]', '', 'g'), '[!-/:-@\[-`{-~]+', ' ', 'g'))
     ) STORED
 );
 CREATE INDEX chunks_of_a_document ON chunks (document_id, position);

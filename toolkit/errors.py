@@ -182,7 +182,7 @@ class AllModelsFailed(ToolkitError):
 
     def __init__(self, attempts: Sequence["Attempt"]) -> None:
         self.attempts = tuple(attempts)
-        super().__init__("No model answered. " + _reasons(self.attempts))
+        super().__init__(" ".join(["No model answered.", *_reasons(self.attempts)]))
 
 
 class DeadlineExceeded(ToolkitError):
@@ -194,7 +194,7 @@ class DeadlineExceeded(ToolkitError):
 
     def __init__(self, seconds: float, attempts: Sequence["Attempt"] = ()) -> None:
         self.attempts = tuple(attempts)
-        super().__init__(f"No answer within {seconds:g} s. " + _reasons(self.attempts))
+        super().__init__(" ".join([f"No answer within {seconds:g} s.", *_reasons(self.attempts)]))
 
 
 class ToolError(ToolkitError):
@@ -205,5 +205,5 @@ class ToolArgumentsError(ToolError):
     """The arguments do not fit the tool's parameters; the message names the wrong one."""
 
 
-def _reasons(attempts: Sequence["Attempt"]) -> str:
-    return " ".join(f"{a.name}: {a.error} ({a.message})." for a in attempts)
+def _reasons(attempts: Sequence["Attempt"]) -> list[str]:
+    return [f"{a.name}: {a.error} ({(a.message or '').rstrip('.')})." for a in attempts if a.error]

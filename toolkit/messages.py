@@ -8,6 +8,12 @@ Json: TypeAlias = dict[str, Any]
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter"]
 
+BEFORE_QUESTION = "\n\nQuestion: "
+"""Stands in a user's message between the passages to answer from and the question itself, which ends the message."""
+
+NOT_IN_SOURCES = "The documents do not say."
+"""The answer, word for word, to a question that the passages do not answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Image:
@@ -308,6 +314,12 @@ def conversation(prompt: "str | Message | Sequence[Message | Mapping[str, Any]]"
 
 def _from_mapping(value: Mapping[str, Any]) -> Message:
     return Message.from_json({**value, "text": value.get("text", value.get("content") or "")})
+
+
+def question_of(messages: Sequence[Message]) -> str:
+    """What the last message of a user asks, without the passages that stand before it; empty without such a message."""
+    last = next((m.text for m in reversed(messages) if m.role == "user"), "")
+    return last.rpartition(BEFORE_QUESTION)[2].strip()
 
 
 def cost_of(attempts: Sequence[Attempt]) -> float | None:

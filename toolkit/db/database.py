@@ -1,0 +1,141 @@
+"""The seam between the rooms and the two databases: four verbs, and SQL in the dialect that both share.
+
+The rules of that dialect stand in `docs/architecture.md`. In short: values are `:named`; ids and times are made in
+Python; columns are declared `TEXT`, `BIGINT`, `DOUBLE PRECISION`, `BOOLEAN`, `TIMESTAMPTZ` or `JSONB` on both; an
+optional filter is `(CAST(:user AS TEXT) IS NULL OR user_id = :user)`; a sum of integers is `CAST(SUM(x) AS BIGINT)`.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+Row: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """A statement that must differ: what SQLite runs, and what Postgres runs instead."""
+
+    sqlite: str
+    postgres: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of an atomic list.
+
+    Attributes:
+        sql: what to run.
+        values: its `:named` values: text, numbers, booleans, bytes, None, aware datetimes, and dicts or lists, which
+            are kept as JSON.
+        unmatched: raised, and the whole list undone, when the statement returns no row. It needs a RETURNING clause.
+    """
+
+    sql: str | Sql
+    values: Mapping[str, Any] = field(default_factory=dict)
+    unmatched: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A chunk that fits a lexical query; a higher score fits better, and scores compare within one query only."""
+
+    chunk_id: str
+    score: float
+
+
+class MigrationStatus(NamedTuple):
+    """One numbered change of the tables, and when this database had it; `applied_at` is None while it is pending."""
+
+    version: int
+    name: str
+    applied_at: datetime | None
+
+
+class LexicalIndex(Protocol):
+    """Ranks chunks by the words that they share with a query. It is kept up by the database itself."""
+
+    async def match(self, terms: Sequence[str], *, collections: Sequence[str] | None, top_k: int) -> list[Match]:
+        """The `top_k` chunks that fit any of `terms` best, best first.
+
+        Args:
+            terms: words as a person wrote them, any characters, repeated ones count more; the index stems and folds.
+            collections: where to look; None is everywhere.
+            top_k: at least 1.
+        """
+        ...
+
+
+class Database(Protocol):
+    """Where everything is kept: SQLite or Postgres.
+
+    An implementation opens itself on first use, migrates its tables once, and may be asked from any number of tasks
+    at once. It raises only `DatabaseError`s, `Conflict`, and a statement's own `unmatched`. It never holds a lock
+    while its caller thinks: there are no interactive transactions. `write` returns after the commit, so what it
+    acknowledged is kept.
+    """
+
+    @property
+    def url(self) -> str:
+        """Where it is, without a password; fit for a log."""
+        ...
+
+    @property
+    def dialect(self) -> str:
+        """`"sqlite"` or `"postgres"`."""
+        ...
+
+    @property
+    def lexical(self) -> LexicalIndex:
+        """The word index over the table `chunks`."""
+        ...
+
+    async def open(self) -> None:
+        """Connect and migrate now rather than on first use; harmless when it is open.
+
+        Raises:
+            DatabaseUnavailable: it cannot be reached; the sentence says what to do.
+            MigrationError: its tables are newer than this version, or were changed by hand.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Finish what was begun and let go of every connection that is ours; harmless when it is closed."""
+        ...
+
+    async def migrations(self) -> list[MigrationStatus]:
+        """Every change of the tables that the toolkit or the database knows, oldest first; changes nothing itself."""
+        ...
+
+    async def fetch_all(self, sql: str | Sql, /, **values: Any) -> list[Row]:
+        """Every row of a query."""
+        ...
+
+    async def fetch_one(self, sql: str | Sql, /, **values: Any) -> Row | None:
+        """The first row of a query, None if there is none."""
+        ...
+
+    async def execute(self, sql: str | Sql, /, **values: Any) -> list[Row]:
+        """Run one writing statement; gives the rows of its RETURNING clause after the commit."""
+        ...
+
+    async def write(self, *statements: Statement) -> list[list[Row]]:
+        """Run all statements in order, or none; gives each one's RETURNING rows after the commit."""
+        ...
+
+
+def as_json(value: Any) -> Any:
+    """A JSONB column as it came from either database, as Python values; None stays None."""
+    return json.loads(value) if isinstance(value, str | bytes) else value
+
+
+def as_time(value: Any) -> datetime:
+    """A TIMESTAMPTZ column as it came from either database, as an aware datetime."""
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+def as_time_or_none(value: Any) -> datetime | None:
+    """The same for a column that may be NULL."""
+    return None if value is None else as_time(value)

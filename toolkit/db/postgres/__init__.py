@@ -1,0 +1,1 @@
+"""Postgres: a pool of asyncpg connections, our own or somebody else's."""

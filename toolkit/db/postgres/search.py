@@ -1,0 +1,52 @@
+"""The word index of Postgres: a tsvector column under a GIN index, with rare words counting more than common ones."""
+
+from collections.abc import Sequence
+
+from toolkit.db.database import Database, Match
+from toolkit.db.words import phrases
+
+_MATCH = """
+WITH terms AS MATERIALIZED (
+    SELECT number,
+           weight,
+           to_tsquery('english', regexp_replace(normalize('''' || phrase || '''', NFD), '[\\u0300-\\u036f]', '', 'g'))
+               AS query
+      FROM jsonb_to_recordset(:terms) AS term (number INTEGER, phrase TEXT, weight INTEGER)
+), hits AS MATERIALIZED (
+    SELECT chunks.id,
+           terms.number,
+           terms.weight * ts_rank('{0.5, 0.5, 0.5, 1.0}', chunks.words, terms.query, 1) AS rank
+      FROM terms
+      JOIN chunks ON chunks.words @@ terms.query
+     WHERE CAST(:collections AS JSONB) IS NULL OR CAST(:collections AS JSONB) ? chunks.collection
+), rarity AS (
+    SELECT number, ln(1 + (SELECT COUNT(DISTINCT id) FROM hits) / CAST(COUNT(*) AS DOUBLE PRECISION)) AS factor
+      FROM hits
+     GROUP BY number
+)
+SELECT hits.id AS chunk_id, SUM(hits.rank * rarity.factor) AS score
+  FROM hits
+  JOIN rarity ON rarity.number = hits.number
+ GROUP BY hits.id
+ ORDER BY score DESC, chunk_id
+ LIMIT :top_k
+"""
+
+
+class PostgresLexicalIndex:
+    """See `LexicalIndex`."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def match(self, terms: Sequence[str], *, collections: Sequence[str] | None, top_k: int) -> list[Match]:
+        """See `LexicalIndex.match`."""
+        found = [
+            {"number": number, "phrase": phrase, "weight": times}
+            for number, (phrase, times) in enumerate(phrases(terms))
+        ]
+        if not found:
+            return []
+        wanted = None if collections is None else list(collections)
+        rows = await self._db.fetch_all(_MATCH, terms=found, collections=wanted, top_k=top_k)
+        return [Match(row["chunk_id"], row["score"]) for row in rows]
