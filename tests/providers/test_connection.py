@@ -1,0 +1,196 @@
+"""What a provider's connection does beyond asking and answering, against a server that answers byte by byte."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.providers.conftest import HELLO, KEY, LONG
+from toolkit import providers
+from toolkit.errors import BadAnswer, ProviderUnavailable
+from toolkit.messages import ChatRequest, Completion, Message, Usage
+from toolkit.providers.connection import _certificates, _events, http_client
+from toolkit.testing.listener import Exchange, HttpRequest, Listener
+from toolkit.testing.vendors import Fault, VendorServer
+
+STREAM = {"content-type": "text/event-stream", "transfer-encoding": "chunked"}
+TEXT = {"choices": [{"delta": {"content": "Yes."}}]}
+STOP = {"choices": [{"delta": {}, "finish_reason": "stop"}]}
+COUNT = {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 1}}
+
+
+@contextmanager
+def server(answer: Callable[[Exchange], Awaitable[None]]) -> Iterator[tuple[str, list[HttpRequest]]]:
+    """A server that answers every request by `answer`: its address, and the requests."""
+    seen: list[HttpRequest] = []
+
+    async def handle(request: HttpRequest, exchange: Exchange) -> None:
+        seen.append(request)
+        await answer(exchange)
+
+    listener = Listener(handle)
+    listener.start()
+    try:
+        yield f"http://127.0.0.1:{listener.port}", seen
+    finally:
+        listener.stop()
+
+
+async def last(url: str, *, timeout: float = LONG) -> Completion:
+    provider = providers.connect("openai", {"api_key": KEY}, {"base_url": url})
+    try:
+        deltas = [delta async for delta in provider.stream(HELLO, "m", timeout=timeout)]
+    finally:
+        await provider.close()
+    assert deltas[-1].completion
+    return deltas[-1].completion
+
+
+def sse(*events: Any) -> bytes:
+    return b"".join(b"data: %s\n\n" % json.dumps(event).encode() for event in events)
+
+
+@pytest.mark.parametrize("how", ["the connection drops", "it hangs", "what follows is garbage", "it just ends"])
+async def test_an_answer_that_was_whole_stays_one_whatever_happens_afterwards(how: str) -> None:
+    async def answer(exchange: Exchange) -> None:
+        exchange.begin(200, STREAM)
+        await exchange.chunk(sse(TEXT, STOP))
+        match how:
+            case "the connection drops":
+                exchange.drop()
+            case "it hangs":
+                await asyncio.Event().wait()
+            case "what follows is garbage":
+                await exchange.chunk(b"data: {oh\n\n")
+                await exchange.end()
+            case _:
+                await exchange.end()
+
+    with server(answer) as (url, _):
+        completion = await last(url, timeout=1.0)
+    assert (completion.message.text, completion.usage) == ("Yes.", None)
+
+
+async def test_a_server_that_keeps_the_response_open_after_its_last_mark_does_not_keep_the_answer_waiting() -> None:
+    async def answer(exchange: Exchange) -> None:
+        exchange.begin(200, STREAM)
+        await exchange.chunk(sse(TEXT, STOP, COUNT) + b"data: [DONE]\n\n")
+        await asyncio.Event().wait()
+
+    with server(answer) as (url, seen):
+        completion = await last(url)
+        assert await asyncio.to_thread(seen[0].abandoned.wait, LONG)
+    assert (completion.message.text, completion.usage) == ("Yes.", Usage(3, 1))
+
+
+async def test_a_mark_that_the_stream_is_over_does_not_make_an_answer_whole() -> None:
+    async def answer(exchange: Exchange) -> None:
+        exchange.begin(200, STREAM)
+        await exchange.chunk(sse(TEXT) + b"data: [DONE]\n\n")
+        await exchange.end()
+
+    with server(answer) as (url, _), pytest.raises(BadAnswer, match="end mark"):
+        await last(url)
+
+
+async def test_a_stream_that_was_asked_for_and_not_sent_is_a_bad_answer() -> None:
+    async def answer(exchange: Exchange) -> None:
+        whole = {"choices": [{"message": {"content": "Yes."}, "finish_reason": "stop"}]}
+        await exchange.send(200, {"content-type": "application/json"}, json.dumps(whole).encode())
+
+    with server(answer) as (url, _), pytest.raises(BadAnswer, match="asked for a stream"):
+        await last(url)
+
+
+@pytest.mark.parametrize("vendor", ["openai", "anthropic"])
+async def test_a_redirect_is_not_followed_so_that_nothing_goes_to_another_host(vendor: str) -> None:
+    async def take_in(exchange: Exchange) -> None:
+        await exchange.send(200, {}, b"{}")
+
+    with server(take_in) as (elsewhere, arrived):
+
+        async def answer(exchange: Exchange) -> None:
+            await exchange.send(307, {"location": elsewhere}, b"")
+
+        with server(answer) as (url, _):
+            provider = providers.connect(vendor, {"api_key": KEY}, {"base_url": url})
+            with pytest.raises(BadAnswer, match="base_url"):
+                await provider.complete(HELLO, "m", timeout=LONG)
+            await provider.close()
+    assert not arrived
+
+
+async def test_one_connection_serves_one_answer_after_another(vendors: VendorServer) -> None:
+    provider = providers.connect("openai", {"api_key": KEY}, {"base_url": vendors.openai_url})
+    for _ in range(3):
+        await provider.complete(HELLO, "m", timeout=LONG)
+        async for _delta in provider.stream(HELLO, "m", timeout=LONG):
+            pass
+    # The pool of httpx2 tells its connections apart only here.
+    pool = provider._connection._client._client._transport._pool  # type: ignore[attr-defined]  # reaches through the protocol
+    assert len(pool.connections) == 1
+    await provider.close()
+
+
+async def test_many_questions_at_once_get_each_its_own_answer(vendors: VendorServer) -> None:
+    provider = providers.connect("openai", {"api_key": KEY}, {"base_url": vendors.openai_url})
+    questions = [ChatRequest((Message("user", f"number {n}"),)) for n in range(50)]
+    answers = await asyncio.gather(*(provider.complete(question, "m", timeout=LONG) for question in questions))
+    assert [answer.message.text for answer in answers] == [f"You said: number {n}" for n in range(50)]
+    await provider.close()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # the first loop was closed with the connection in it
+def test_a_provider_used_in_a_second_event_loop_fails_in_plain_words_and_then_works(vendors: VendorServer) -> None:
+    provider = providers.connect("openai", {"api_key": KEY}, {"base_url": vendors.openai_url})
+
+    async def ask() -> str:
+        return (await provider.complete(HELLO, "m", timeout=LONG)).message.text
+
+    assert asyncio.run(ask()) == "You said: hi there"
+    with asyncio.Runner() as second:
+        with pytest.raises(ProviderUnavailable, match="ask again"):
+            second.run(ask())
+        assert second.run(ask()) == "You said: hi there"
+        second.run(provider.close())
+
+
+async def test_the_certificates_are_read_once_for_all_clients() -> None:
+    one, other = http_client(), http_client()
+    assert _certificates.cache_info().misses == 1
+    await one.aclose()
+    await other.aclose()
+
+
+@pytest.mark.parametrize(
+    ("chunks", "events"),
+    [
+        ([b"data: a\n\ndata: b\n\n"], [b"a", b"b"]),
+        ([b"da", b"ta: a\r\n\r", b"\nda", b"ta:b\n", b"\n"], [b"a", b"b"]),
+        ([b": a comment\n\nevent: x\nid: 1\ndata: a\ndata: b\n\n"], [b"a\nb"]),
+        ([b"data: a\n\ndata: cut off"], [b"a"]),
+        ([b"data: a\n\ndata: not closed\n"], [b"a"]),
+        ([b"nothing: here\n\n\n\n"], []),
+    ],
+)
+async def test_events_are_read_however_their_bytes_arrive(chunks: list[bytes], events: list[bytes]) -> None:
+    async def coming() -> Any:
+        for chunk in chunks:
+            yield chunk
+
+    assert [event async for event in _events(coming())] == events
+
+
+async def test_a_fault_does_not_leave_its_connection_behind(vendors: VendorServer) -> None:
+    provider = providers.connect("openai", {"api_key": KEY}, {"base_url": vendors.openai_url})
+    for fault in (Fault.end(1), Fault.garbage(1), Fault.error_event(after=1), Fault.cut(1), Fault.stall(1)):
+        vendors.fail("openai", fault, times=1)
+        with pytest.raises(Exception):  # noqa: B017, PT011 - which one is proved elsewhere
+            async for _delta in provider.stream(HELLO, "m", timeout=0.1):
+                pass
+    pool = provider._connection._client._client._transport._pool  # type: ignore[attr-defined]  # reaches through the protocol
+    assert all(connection.is_idle() for connection in pool.connections)
+    await provider.close()

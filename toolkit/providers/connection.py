@@ -1,0 +1,197 @@
+"""The HTTP connection under a vendor's SDK: one request, a limit on each wait, and failures in the toolkit's words."""
+
+import asyncio
+import contextlib
+import json
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from functools import cache
+from typing import Any, Literal, Protocol, TypeVar
+
+import anyio
+import httpx2
+
+from toolkit.errors import BadAnswer, ToolkitError
+from toolkit.messages import Completion, Delta, Json
+from toolkit.providers.failures import error_of_exception, error_of_response, no_answer, request_id
+
+T = TypeVar("T")
+
+_AFTERWARDS = 2.0
+"""Seconds that a whole answer waits for what may still follow it: the count of its tokens, the end of the body."""
+
+_DONE = b"[DONE]"
+"""OpenAI's mark that the stream is over; it is the only event that is not JSON."""
+
+_BROKEN = (httpx2.HTTPError, httpx2.StreamError, anyio.EndOfStream, OSError, ValueError, ToolkitError)
+
+
+class Client(Protocol):
+    """What the asynchronous clients of both SDKs have in common."""
+
+    async def post(
+        self, path: str, *, cast_to: Any, body: Any, options: Any, stream: Literal[True], stream_cls: Any
+    ) -> Any:
+        """Send a request; the answer is an SDK's stream."""
+        ...
+
+    async def close(self) -> None:
+        """Close the connections."""
+        ...
+
+
+class Reader(Protocol):
+    """Reads one answer in a vendor's words."""
+
+    def feed(self, data: Json, /) -> Delta | None:
+        """The next event of a stream, or a whole body; what it adds to the answer, None if nothing."""
+        ...
+
+    @property
+    def whole(self) -> bool:
+        """Whether the answer's end mark has been read."""
+        ...
+
+    def completion(self, request_id: str | None, /) -> Completion:
+        """The whole answer. Raises BadAnswer or ContentRefused."""
+        ...
+
+
+class Connection:
+    """Speaks to one vendor through its SDK's client.
+
+    The SDK keeps the key, the address and the headers. Its own models of the answers are left aside: they would take
+    most of the time of a streamed answer, and would let a body that is no JSON, an error under status 200 and a stream
+    without its end mark pass as answers.
+    """
+
+    def __init__(self, provider: str, client: Client, stream_class: Any, *secrets: str) -> None:
+        self._provider = provider
+        self._client = client
+        self._stream_class = stream_class
+        self._secrets = secrets
+
+    async def fetch(self, path: str, body: Json, read: Callable[[Json], T], *, timeout: float) -> tuple[T, str | None]:
+        """What `read` makes of the vendor's answer, and the vendor's id of the request.
+
+        Raises:
+            ProviderError: there was no answer within `timeout` seconds, or `read` could not make sense of it.
+        """
+        return await self._within(timeout, self._fetch(path, body, read, timeout))
+
+    async def follow(self, path: str, body: Json, reader: Reader, *, timeout: float) -> AsyncGenerator[Delta, None]:
+        """The pieces of a streamed answer as they come, the last one with the whole.
+
+        Raises:
+            ProviderError: the next one did not come within `timeout` seconds, or the answer broke off.
+        """
+        async with aclosing(self._pieces(path, body, reader, timeout)) as pieces:
+            while (piece := await self._within(timeout, anext(pieces, None))) is not None:
+                yield piece
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def _within(self, seconds: float, waiting: Awaitable[T]) -> T:
+        try:
+            async with asyncio.timeout(seconds):
+                return await waiting
+        except ToolkitError:
+            raise
+        except Exception as failure:  # noqa: BLE001 - whatever it is, it becomes a ProviderError
+            # Not chained: the text of an SDK's exception may repeat the key.
+            raise error_of_exception(self._provider, failure, *self._secrets, seconds=seconds) from None
+
+    async def _fetch(self, path: str, body: Json, read: Callable[[Json], T], seconds: float) -> tuple[T, str | None]:
+        async with aclosing(await self._post(path, body, seconds)) as response:
+            return self._read(read, await response.aread(), response), request_id(response.headers)
+
+    async def _pieces(self, path: str, body: Json, reader: Reader, seconds: float) -> AsyncGenerator[Delta, None]:
+        async with aclosing(await self._post(path, body, seconds)) as response:
+            if "event-stream" not in response.headers.get("content-type", ""):
+                self._json(await response.aread(), response)
+                raise self._no_answer("it was asked for a stream and sent none", response)
+            async with aclosing(_events(response.aiter_bytes())) as events:
+                async for event in events:
+                    if event != _DONE and (piece := self._read(reader.feed, event, response)):
+                        yield piece
+                    if reader.whole:
+                        await self._finish(reader, events, response, min(_AFTERWARDS, seconds / 2))
+        yield Delta(completion=reader.completion(request_id(response.headers)))
+
+    async def _finish(
+        self, reader: Reader, events: AsyncIterator[bytes], response: httpx2.Response, seconds: float
+    ) -> None:
+        """Read what follows the end mark. The answer is whole, so that nothing that happens here can spoil it."""
+        with contextlib.suppress(*_BROKEN):
+            async with asyncio.timeout(seconds) as limit:
+                async for event in events:
+                    if event == _DONE:
+                        # All that is left is the end of the body, without which the connection cannot be used again.
+                        limit.reschedule(asyncio.get_running_loop().time() + seconds / 20)
+                    else:
+                        self._read(reader.feed, event, response)
+
+    async def _post(self, path: str, body: Json, seconds: float) -> httpx2.Response:
+        # Asked for a stream, the SDK hands over the response before it has read it, whatever it then turns out to be.
+        opened = await self._client.post(
+            path, cast_to=object, body=body, options={"timeout": seconds}, stream=True, stream_cls=self._stream_class
+        )
+        response: httpx2.Response = opened.response
+        return response
+
+    def _read(self, read: Callable[[Json], T], data: bytes, response: httpx2.Response) -> T:
+        value = self._json(data, response)
+        try:
+            return read(value)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            reason = f"its JSON is not what was expected: {type(error).__name__} at {error}"
+            raise self._no_answer(reason, response) from error
+
+    def _json(self, data: bytes, response: httpx2.Response) -> Json:
+        try:
+            value = json.loads(data)
+        except ValueError:
+            raise self._no_answer("what it sent is not JSON", response) from None
+        if not isinstance(value, dict):
+            raise self._no_answer("what it sent is not a JSON object", response)
+        if value.get("error"):
+            raise error_of_response(self._provider, response.status_code, response.headers, value, *self._secrets)
+        return value
+
+    def _no_answer(self, reason: str, response: httpx2.Response) -> BadAnswer:
+        return no_answer(self._provider, reason, status=response.status_code, request_id=request_id(response.headers))
+
+
+async def _events(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """The data of each server-sent event; one that is not closed by an empty line is dropped, as the standard says.
+
+    Lines end with LF or CRLF: a decoder of text would also break them at U+2028, which may stand in JSON as it is.
+    """
+    rest = b""
+    data: list[bytes] = []
+    async for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        for raw in lines:
+            line = raw.removesuffix(b"\r")
+            if line.startswith(b"data:"):
+                data.append(line[5:].removeprefix(b" "))
+            elif not line and data:
+                yield b"\n".join(data)
+                data = []
+
+
+def http_client() -> httpx2.AsyncClient:
+    """A client for one vendor, as both SDKs would make it, but cheap: reading the certificates costs 20 ms.
+
+    It follows no redirects: a vendor's address does not move, and what was asked would go to a host that nobody named.
+    """
+    limits = httpx2.Limits(max_connections=1000, max_keepalive_connections=100)
+    return httpx2.AsyncClient(verify=_certificates(), limits=limits, follow_redirects=False)
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    return httpx2.create_ssl_context()

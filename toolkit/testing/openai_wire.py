@@ -1,0 +1,142 @@
+"""OpenAI's chat completions, embeddings and models, as a server speaks them."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from toolkit.messages import Completion, Json, ToolCall
+from toolkit.testing.faults import Fault
+from toolkit.testing.wire import Script, event, slices, texts_in, usage_of, vector, words
+
+_CREATED = 1_767_225_600
+_CODES = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}
+
+
+def complaint(body: Json) -> str | None:
+    """Why OpenAI would refuse the request `body`; None if it would not."""
+    messages = body.get("messages")
+    if not body.get("model"):
+        return "you must provide a model parameter"
+    if not isinstance(messages, list) or not messages:
+        return "Invalid 'messages': empty array. Expected an array with minimum length 1."
+    open_calls: set[str] = set()
+    for message in messages:
+        if message["role"] == "tool":
+            if message.get("tool_call_id") not in open_calls:
+                return "messages with role 'tool' must be a response to a preceding message with 'tool_calls'."
+            open_calls.discard(message["tool_call_id"])
+            continue
+        if open_calls:
+            return "An assistant message with 'tool_calls' must be followed by tool messages for each 'tool_call_id'."
+        open_calls = {call["id"] for call in message.get("tool_calls") or ()}
+    if "max_tokens" in body and str(body["model"]).startswith(("o1", "o3", "gpt-5")):
+        return "Unsupported parameter: 'max_tokens' is not supported with this model."
+    return None
+
+
+def question(body: Json) -> str:
+    """The text that was said last."""
+    return texts_in(body["messages"][-1].get("content"))
+
+
+def said(body: Json) -> str:
+    """All text of the conversation."""
+    return "\n".join(texts_in(message.get("content")) for message in body["messages"])
+
+
+def whole(answer: Completion, body: Json, request_id: str) -> Json:
+    """A `chat.completion`."""
+    message: Json = {"role": "assistant", "content": answer.message.text or None, "refusal": None}
+    if answer.message.tool_calls:
+        message["tool_calls"] = [_call(call) for call in answer.message.tool_calls]
+    choice = {"index": 0, "message": message, "finish_reason": answer.finish_reason, "logprobs": None}
+    head = _head("chat.completion", body, request_id)
+    return {**head, "choices": [choice], "usage": _usage(answer, body)}
+
+
+def script(answer: Completion, body: Json, request_id: str) -> Script:
+    """`chat.completion.chunk`s, and `[DONE]`."""
+    head = _head("chat.completion.chunk", body, request_id)
+    wants_usage = bool((body.get("stream_options") or {}).get("include_usage"))
+
+    def chunk(delta: Json, finish_reason: str | None = None) -> bytes:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
+        return event({**head, "choices": [choice], **({"usage": None} if wants_usage else {})})
+
+    pieces = [chunk({"content": word}) for word in words(answer.message.text)]
+    for index, call in enumerate(answer.message.tool_calls):
+        first = _call(call) | {"index": index, "function": {"name": call.name, "arguments": ""}}
+        rest = [{"index": index, "function": {"arguments": part}} for part in slices(json.dumps(call.arguments))]
+        pieces += [chunk({"tool_calls": [fragment]}) for fragment in (first, *rest)]
+    ending = [chunk({}, answer.finish_reason)]
+    if wants_usage:
+        ending.append(event({**head, "choices": [], "usage": _usage(answer, body)}))
+    return Script((chunk({"role": "assistant", "content": ""}),), tuple(pieces), (*ending, event("[DONE]")))
+
+
+def error(fault: Fault, request_id: str) -> Json:  # noqa: ARG001 - Anthropic's carries the id
+    """An error object."""
+    blames_client = HTTPStatus.BAD_REQUEST <= fault.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
+    return {
+        "error": {
+            "message": fault.message,
+            "type": fault.error_type or ("invalid_request_error" if blames_client else "server_error"),
+            "param": None,
+            "code": fault.error_code or _CODES.get(fault.status_code),
+        }
+    }
+
+
+def error_event(error: Json) -> bytes:
+    """An error object in a stream."""
+    return event(error)
+
+
+def headers(request_id: str) -> dict[str, str]:
+    """The id of the request."""
+    return {"x-request-id": request_id}
+
+
+def embeddings(body: Json) -> Json:
+    """A vector for each text of `input`."""
+    texts: list[str] = [body["input"]] if isinstance(body["input"], str) else body["input"]
+    tokens = sum(len(text.split()) for text in texts)
+    return {
+        "object": "list",
+        "model": body["model"],
+        "data": [{"object": "embedding", "index": i, "embedding": vector(text)} for i, text in enumerate(texts)],
+        "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+    }
+
+
+def models() -> Json:
+    """A few models."""
+    names = ("gpt-4o", "gpt-4o-mini", "text-embedding-3-small")
+    data = [{"id": name, "object": "model", "created": _CREATED, "owned_by": "openai"} for name in names]
+    return {"object": "list", "data": data}
+
+
+def _head(kind: str, body: Json, request_id: str) -> Json:
+    return {"id": f"chatcmpl-{request_id}", "object": kind, "created": _CREATED, "model": body["model"]}
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    return {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": json.dumps(call.arguments)},
+    }
+
+
+def _usage(answer: Completion, body: Json) -> Json:
+    usage = usage_of(answer, said(body))
+    return {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.total_tokens,
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cached_tokens,
+            "cache_write_tokens": usage.cache_write_tokens,
+        },
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+    }
