@@ -1,0 +1,170 @@
+"""A vendor is connected when it is first asked, in a thread, once per row, and anew when the row changes."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.models.conftest import Deaf
+from toolkit.errors import AuthenticationFailed, ConfigError
+from toolkit.models.connections import Connections, last_resort
+from toolkit.models.model import Model
+from toolkit.providers.base import Provider
+
+ROW = Model("id-1", "a", "scripted", "x", auth={"api_key_env": "A_KEY"})
+
+
+class Switchboard:
+    """Connects, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, str]] = []
+        self.made: list[Deaf] = []
+        self.threads: set[int] = set()
+        self.fault: Exception | None = None
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def connect(self, provider: str, auth: Mapping[str, str], config: Mapping[str, Any]) -> Provider:
+        assert provider
+        assert config is not None
+        self.threads.add(threading.get_ident())
+        self.asked.append(dict(auth))
+        self.gate.wait(10)
+        if self.fault:
+            raise self.fault
+        self.made.append(Deaf())
+        return self.made[-1]
+
+
+@pytest.fixture
+def board() -> Switchboard:
+    return Switchboard()
+
+
+@pytest.fixture
+def environ() -> dict[str, str]:
+    return {"A_KEY": "k1"}
+
+
+@pytest.fixture
+async def connections(board: Switchboard, environ: dict[str, str]) -> AsyncIterator[Connections]:
+    made = Connections(board.connect, environ)
+    yield made
+    board.gate.set()
+    await made.close()
+
+
+async def use(connections: Connections, model: Model = ROW, *, within: float = 10.0) -> Provider:
+    async with connections.use(model, within=within) as provider:
+        return provider
+
+
+async def test_many_who_come_at_once_connect_once_and_off_the_event_loop(
+    connections: Connections, board: Switchboard
+) -> None:
+    found = await asyncio.gather(*(use(connections) for _ in range(10)))
+
+    assert len({id(provider) for provider in found}) == 1
+    assert board.asked == [{"api_key": "k1"}]
+    assert board.threads.isdisjoint({threading.get_ident()})
+
+
+async def test_each_row_has_its_own_connection(connections: Connections, board: Switchboard) -> None:
+    assert await use(connections) is not await use(connections, replace(ROW, id="id-2"))
+    assert len(board.asked) == 2
+
+
+async def test_an_edited_row_is_connected_anew_and_the_old_connection_closed(
+    connections: Connections, board: Switchboard
+) -> None:
+    edited = replace(ROW, updated_at=ROW.updated_at + timedelta(seconds=1))
+    async with connections.use(ROW, within=10.0):
+        await use(connections, edited)
+        old, new = board.made
+        await asyncio.sleep(0)
+        closed_while_used = old.closed
+
+    await connections.close()
+    assert not closed_while_used
+    assert (old.closed, new.closed) == (True, True)
+
+
+async def test_the_old_connection_of_an_edited_row_is_closed_by_its_last_user(
+    connections: Connections, board: Switchboard
+) -> None:
+    edited = replace(ROW, updated_at=ROW.updated_at + timedelta(seconds=1))
+    async with connections.use(ROW, within=10.0):
+        await use(connections, edited)
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+    assert [made.closed for made in board.made] == [True, False]
+
+
+async def test_a_key_that_changed_is_connected_anew(
+    connections: Connections, board: Switchboard, environ: dict[str, str]
+) -> None:
+    await use(connections)
+    environ["A_KEY"] = "k2"
+    await use(connections)
+
+    assert [auth["api_key"] for auth in board.asked] == ["k1", "k2"]
+
+
+async def test_a_connection_that_failed_is_tried_again(connections: Connections, board: Switchboard) -> None:
+    board.fault = AuthenticationFailed("Set A_KEY.", provider="scripted")
+    with pytest.raises(AuthenticationFailed):
+        await use(connections)
+    board.fault = None
+
+    assert await use(connections) is board.made[0]
+
+
+async def test_a_provider_that_cannot_be_set_up_is_an_error_of_the_row(
+    connections: Connections, board: Switchboard
+) -> None:
+    board.fault = ImportError("No module named 'vendor'")
+
+    with pytest.raises(ConfigError, match=r"'a' cannot be set up.*vendor"):
+        await use(connections)
+
+
+async def test_one_who_does_not_wait_leaves_the_connection_to_the_next(
+    connections: Connections, board: Switchboard
+) -> None:
+    board.gate.clear()
+    with pytest.raises(TimeoutError):
+        await use(connections, within=0.01)
+    board.gate.set()
+
+    await use(connections)
+    assert len(board.asked) == 1
+
+
+async def test_a_row_whose_settings_cannot_be_used_is_not_connected(
+    connections: Connections, board: Switchboard
+) -> None:
+    with pytest.raises(ConfigError, match="temperature"):
+        await use(connections, replace(ROW, config={"temperature": "hot"}))
+    assert board.asked == []
+
+
+async def test_close_closes_every_connection(connections: Connections, board: Switchboard) -> None:
+    await use(connections)
+    await use(connections, replace(ROW, id="id-2"))
+
+    await connections.close()
+
+    assert [made.closed for made in board.made] == [True, True]
+
+
+def test_a_vendors_file_says_whether_it_is_a_last_resort() -> None:
+    assert last_resort("offline")
+    assert not last_resort("scripted")
+    assert not last_resort("openai")
+    assert not last_resort("nobody")

@@ -1,0 +1,105 @@
+"""A row of the table `models`: which vendor's model may answer, how it is reached, and what it is asked with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from toolkit.messages import ChatRequest, Json
+
+_NEVER = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that may answer.
+
+    Attributes:
+        id: never changes; `provider/model` for one without a row.
+        name: what people and `model=` call it.
+        provider: the vendor: a file of `toolkit/providers`.
+        model: the vendor's own name of the model.
+        scope: whose chain it belongs to; `global` is everyone's.
+        priority: lower is tried first.
+        enabled: whether it may be asked at all.
+        is_default: whether it is the one of its scope that `model="default"` means.
+        auth: names of environment variables under names ending in `_env`, e.g. `{"api_key_env": "OPENAI_API_KEY"}`.
+        config: `base_url` and other settings of the vendor's; `temperature`, `max_tokens` and `extra` for requests
+            that say nothing of their own; `timeout`, the most seconds of one attempt; `input_usd_per_million` and
+            `output_usd_per_million` for models whose price is not public.
+        created_at: when the row was added.
+        updated_at: when it was last changed.
+    """
+
+    id: str
+    name: str
+    provider: str
+    model: str
+    scope: str = "global"
+    priority: int = 100
+    enabled: bool = True
+    is_default: bool = False
+    auth: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    created_at: datetime = _NEVER
+    updated_at: datetime = _NEVER
+
+    @classmethod
+    def unlisted(cls, provider: str, model: str) -> "Model":
+        """A model without a row, reached as the vendor's own variables say."""
+        name = f"{provider}/{model}"
+        return cls(id=name, name=name, provider=provider, model=model)
+
+    @property
+    def timeout(self) -> float | None:
+        """The most seconds that one attempt may take, None where the row does not say."""
+        return self.config.get("timeout")
+
+    def fill(self, request: ChatRequest) -> ChatRequest:
+        """`request` with what the row says wherever it says nothing itself."""
+        config = self.config
+        return replace(
+            request,
+            temperature=config.get("temperature") if request.temperature is None else request.temperature,
+            max_tokens=config.get("max_tokens") if request.max_tokens is None else request.max_tokens,
+            extra={**config.get("extra", {}), **request.extra},
+        )
+
+    def to_json(self) -> Json:
+        """What a person may change of it, as JSON."""
+        return {
+            "name": self.name,
+            "provider": self.provider,
+            "model": self.model,
+            "scope": self.scope,
+            "priority": self.priority,
+            "enabled": self.enabled,
+            "is_default": self.is_default,
+            "auth": dict(self.auth),
+            "config": dict(self.config),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of a row.
+
+    Attributes:
+        id: of the change.
+        model_id: of the row.
+        name: the row's name after the change, or before its removal.
+        action: `seed`, `add`, `set` or `remove`.
+        before: the row before, None where there was none.
+        after: the row after, None where it was removed.
+        changed_by: who changed it, None if they did not say.
+        changed_at: when.
+    """
+
+    id: str
+    model_id: str
+    name: str
+    action: str
+    before: Json | None
+    after: Json | None
+    changed_by: str | None
+    changed_at: datetime
