@@ -1,0 +1,1 @@
+"""What is said on our behalf, one Markdown file each."""

@@ -1,0 +1,1 @@
+"""What is known: documents, cut into chunks, found again and cited."""
