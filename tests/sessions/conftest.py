@@ -1,0 +1,67 @@
+"""A chat over the real store, router and registry, with a model that says what the test wrote."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.sessions.script import Script
+from toolkit.db import Database
+from toolkit.models.catalog import Catalog
+from toolkit.models.router import Router
+from toolkit.sessions.chat import Chat
+from toolkit.sessions.store import Sessions
+from toolkit.tools.registry import ToolRegistry
+from toolkit.tools.tool import ToolContext
+from toolkit.usage.ledger import Ledger
+
+
+@dataclass
+class House:
+    chat: Chat
+    sessions: Sessions
+    tools: ToolRegistry
+    script: Script
+    ledger: Ledger
+    router: Router
+
+
+@pytest.fixture
+def sessions(db: Database) -> Sessions:
+    return Sessions(db, ttl=60)
+
+
+@pytest.fixture
+async def house(db: Database) -> AsyncIterator[House]:
+    script, ledger, catalog = Script(), Ledger(db), Catalog(db, {})
+    await catalog.add("scripted", "one")
+    router = Router(catalog, ledger, {}, connect=lambda *_: script)
+    sessions, tools = Sessions(db), some_tools()
+    yield House(Chat(sessions, router, tools), sessions, tools, script, ledger, router)
+    await router.close()
+
+
+def some_tools() -> ToolRegistry:
+    tools = ToolRegistry()
+
+    @tools.tool
+    def add(a: int, b: int) -> int:
+        """Add two numbers."""
+        return a + b
+
+    @tools.tool
+    def secret() -> str:
+        """Tell the secret."""
+        raise AssertionError("it was not offered")
+
+    @tools.tool
+    def flood(length: int) -> str:
+        """Say a lot."""
+        return "x" * length
+
+    @tools.tool
+    def who(context: ToolContext) -> str:
+        """Say who asks."""
+        return f"{context.session_id} {context.user} {context.origin}"
+
+    return tools

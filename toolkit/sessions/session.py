@@ -1,0 +1,53 @@
+"""A conversation with a time to live."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from toolkit.db import Row, as_json, as_time
+from toolkit.messages import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A conversation, without what was said in it.
+
+    Attributes:
+        title: for people, None if it has none.
+        user: the person it belongs to.
+        origin: the application that began it.
+        context: the application's own data.
+        ttl_seconds: how long it lives after each use.
+        used_at: the last turn or extension; at first `created_at`.
+        expires_at: from this moment on it is gone for every reader.
+        parent_id: the session that it was forked from, None if it began by itself.
+        parent_at: how many messages it took over from there.
+    """
+
+    id: str
+    title: str | None
+    user: str | None
+    origin: str | None
+    context: Json
+    ttl_seconds: int
+    created_at: datetime
+    used_at: datetime
+    expires_at: datetime
+    parent_id: str | None
+    parent_at: int | None
+
+    @classmethod
+    def from_row(cls, row: Row) -> "Session":
+        """The session that a row of the table `sessions` is."""
+        return cls(
+            id=row["id"],
+            title=row["title"],
+            user=row["user_id"],
+            origin=row["origin"],
+            context=as_json(row["context"]),
+            ttl_seconds=row["ttl_seconds"],
+            created_at=as_time(row["created_at"]),
+            used_at=as_time(row["used_at"]),
+            expires_at=as_time(row["expires_at"]),
+            parent_id=row["parent_id"],
+            parent_at=row["parent_at"],
+        )
