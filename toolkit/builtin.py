@@ -1,0 +1,217 @@
+"""The tools that speak of more than one room: asking, chatting, models, usage and sessions."""
+
+from collections import Counter
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from toolkit.messages import Attempt, Json, Reply
+from toolkit.tools.tool import Tool, ToolContext, ToolResult, tool
+
+if TYPE_CHECKING:
+    from toolkit.sessions.session import Session
+    from toolkit.toolkit import Toolkit
+
+Days = Annotated[int, Field(ge=1, le=3650, description="How many days back")]
+SessionId = Annotated[str, Field(description="Id of the session")]
+
+
+def builtin_tools(tk: "Toolkit") -> list[Tool]:
+    """The tools over `tk`, in the order in which they are listed."""
+    return [*_answering(tk), *_models(tk), *_sessions(tk)]
+
+
+def _answering(tk: "Toolkit") -> list[Tool]:
+    @tool(title="Ask the documents", open_world=True, presets=("default", "search"))
+    async def ask(
+        context: ToolContext,
+        question: Annotated[str, Field(min_length=1, description="The question, in plain words")],
+        collection: Annotated[str, Field(description="Where to look; empty: everywhere")] = "",
+        session: Annotated[str, Field(description="Session that keeps question and answer")] = "",
+    ) -> ToolResult:
+        """Answer a question from the ingested documents and cite the chunks; semantic_search only finds them."""
+        await context.progress(0, None, "searching and asking")
+        answer = await tk.answer(
+            question,
+            collection=collection or None,
+            session=session or None,
+            user=context.user,
+            origin=context.origin,
+        )
+        cited = [
+            {"n": c.number, "chunk_id": c.chunk_id, "source": c.source, "lines": list(c.lines)}
+            for c in answer.citations
+        ]
+        marks = [f"[{c.number}] {c.chunk_id} {c.source}:{c.lines[0]}-{c.lines[1]}" for c in answer.citations]
+        text = "\n".join([answer.text, *marks, _provenance(answer.reply)])
+        return ToolResult(text, {"answer": answer.text, "citations": cited, **_told(answer.reply)})
+
+    @tool(title="Chat with another model", open_world=True, presets=("default", "models"))
+    async def chat(
+        context: ToolContext,
+        message: Annotated[str, Field(min_length=1, description="What to say")],
+        session: Annotated[str, Field(description="Session to continue; empty: none")] = "",
+        model: Annotated[str, Field(description="A model's name, or provider/model; empty: the chain")] = "",
+        system: Annotated[str, Field(description="Instructions for this answer")] = "",
+    ) -> ToolResult:
+        """Ask another language model: the first in the chain that answers; says who failed before, and the cost."""
+        await context.progress(0, None, "asking")
+        reply = await tk.complete(
+            message,
+            model=model or None,
+            session=session or None,
+            system=system or None,
+            user=context.user,
+            origin=context.origin,
+        )
+        return ToolResult(f"{reply.text}\n{_provenance(reply)}", {"text": reply.text, **_told(reply)})
+
+    return [ask, chat]
+
+
+def _models(tk: "Toolkit") -> list[Tool]:
+    @tool(title="List models", read_only=True, idempotent=True, presets=("models",))
+    async def list_models() -> ToolResult:
+        """List the models in the order in which they are tried, with provider, state and default."""
+        rows = [
+            {
+                "name": m.name,
+                "provider": m.provider,
+                "model": m.model,
+                "scope": m.scope,
+                "priority": m.priority,
+                "enabled": m.enabled,
+                "default": m.is_default,
+            }
+            for m in await tk.models.list()
+        ]
+        text = "\n".join(
+            f"{r['priority']} {r['name']} ({r['provider']}/{r['model']}, {r['scope']})"
+            f"{'' if r['enabled'] else ' disabled'}{' default' if r['default'] else ''}"
+            for r in rows
+        )
+        return ToolResult(text or "There are no models.", {"models": rows})
+
+    @tool(title="Usage report", read_only=True, idempotent=True, presets=("models",))
+    async def usage_report(
+        by: Annotated[
+            Literal["model", "user", "origin", "day", "provider"], Field(description="What to group by")
+        ] = "model",
+        days: Days = 30,
+    ) -> ToolResult:
+        """Report calls, failures, tokens and cost per model, user, origin, provider or day."""
+        rows = [asdict(row) for row in await tk.usage.by(by, days=days)]
+        text = "\n".join(map(_usage_line, rows))
+        return ToolResult(text or f"No calls in the last {days} days.", {"by": by, "days": days, "rows": rows})
+
+    return [list_models, usage_report]
+
+
+def _sessions(tk: "Toolkit") -> list[Tool]:
+    @tool(title="Create a session", presets=("sessions",))
+    async def create_session(
+        context: ToolContext,
+        ttl_seconds: Annotated[int, Field(ge=0, description="Seconds it lives unused; 0: the default")] = 0,
+        title: Annotated[str, Field(description="What it is about")] = "",
+    ) -> ToolResult:
+        """Create a conversation that chat and ask can continue; each use extends its time to live."""
+        session = await tk.sessions.create(
+            ttl=ttl_seconds or None, title=title or None, user=context.user, origin=context.origin
+        )
+        return _session_result(session)
+
+    @tool(title="Read a session", read_only=True, idempotent=True, presets=("sessions",))
+    async def get_session(session: SessionId) -> ToolResult:
+        """Read a session: when it expires and what was said in it."""
+        found = await tk.sessions.get(session)
+        messages = [m.to_json() for m in await tk.sessions.messages(session)]
+        said = "\n".join(f"{m['role']}: {m['text']}" for m in messages)
+        return ToolResult(f"{_session_line(found)}\n{said}".strip(), {**_session_json(found), "messages": messages})
+
+    @tool(title="List sessions", read_only=True, idempotent=True, presets=("sessions",))
+    async def list_sessions(
+        context: ToolContext, limit: Annotated[int, Field(ge=1, le=200, description="How many at most")] = 20
+    ) -> ToolResult:
+        """List the live sessions, last used first."""
+        found = await tk.sessions.list(user=context.user, limit=limit)
+        text = "\n".join(map(_session_line, found)) or "There are no live sessions."
+        return ToolResult(text, {"sessions": [_session_json(s) for s in found]})
+
+    @tool(title="Extend a session", idempotent=True, presets=("sessions",))
+    async def extend_session(
+        session: SessionId, ttl_seconds: Annotated[int, Field(ge=1, description="Seconds to live from now")]
+    ) -> ToolResult:
+        """Give a session a new time to live, counted from now."""
+        return _session_result(await tk.sessions.extend(session, ttl=ttl_seconds))
+
+    @tool(title="Delete a session", destructive=True, idempotent=True, presets=("sessions",))
+    async def delete_session(session: SessionId) -> ToolResult:
+        """Delete a session with everything that was said in it."""
+        await tk.sessions.delete(session)
+        return ToolResult(f"Session {session} is deleted.", {"id": session, "deleted": True})
+
+    return [create_session, get_session, list_sessions, extend_session, delete_session]
+
+
+def _usage_line(row: Json) -> str:
+    unpriced = f" ({row['unpriced_calls']} at unknown price)" if row["unpriced_calls"] else ""
+    return (
+        f"{row['key']}: {row['calls']} calls, {row['failures']} failed, {row['input_tokens']} in, "
+        f"{row['output_tokens']} out, {_dollars(row['cost_usd'])}{unpriced}"
+    )
+
+
+def _provenance(reply: Reply) -> str:
+    """Who answered, who failed before and why, tokens, cost and time, in one line."""
+    # The same failure twice is one line with a count: a retry seldom finds another one.
+    failures = Counter((a.name, f"{a.error}: {(a.message or '').rstrip('.')}") for a in reply.attempts if not a.ok)
+    failed = "".join(
+        f"; {name} failed{f' {times} times' if times > 1 else ''} ({why})" for (name, why), times in failures.items()
+    )
+    kept = f"; session {reply.session_id}" if reply.session_id else ""
+    return (
+        f"(answered by {reply.model}{failed}; {reply.usage.total_tokens} tokens, {_dollars(reply.cost_usd)}, "
+        f"{reply.milliseconds:.0f} ms{kept})"
+    )
+
+
+def _told(reply: Reply) -> Json:
+    return {
+        "model": reply.model,
+        "session": reply.session_id,
+        "call_id": reply.call_id,
+        "tokens": reply.usage.total_tokens,
+        "cost_usd": reply.cost_usd,
+        "milliseconds": round(reply.milliseconds),
+        "attempts": [_attempt(a) for a in reply.attempts],
+    }
+
+
+def _attempt(attempt: Attempt) -> Json:
+    told: Json = {"model": attempt.name, "ok": attempt.ok, "milliseconds": round(attempt.milliseconds)}
+    if not attempt.ok:
+        told |= {"error": attempt.error, "message": attempt.message, "status": attempt.status}
+    return told
+
+
+def _session_json(session: "Session") -> Json:
+    return {
+        "id": session.id,
+        "title": session.title,
+        "expires_at": session.expires_at.isoformat(timespec="seconds"),
+        "ttl_seconds": session.ttl_seconds,
+    }
+
+
+def _session_line(session: "Session") -> str:
+    title = f" {session.title!r}" if session.title else ""
+    return f"{session.id}{title} expires at {session.expires_at.isoformat(timespec='seconds')}"
+
+
+def _session_result(session: "Session") -> ToolResult:
+    return ToolResult(_session_line(session), _session_json(session))
+
+
+def _dollars(amount: float | None) -> str:
+    return "cost unknown" if amount is None else f"${amount:.6f}".rstrip("0").rstrip(".")

@@ -1,0 +1,349 @@
+"""The house: one `Toolkit` holds every room, and is the only place where they meet."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from os import PathLike
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from toolkit.builtin import builtin_tools
+from toolkit.db import Database, borrow_database, open_database
+from toolkit.errors import DatabaseError
+from toolkit.messages import Caller, Delta, Json, Message, Reply, conversation
+from toolkit.models.catalog import Catalog
+from toolkit.models.router import Router
+from toolkit.prompts.library import Prompts
+from toolkit.search.answer import Answer, cite, ground
+from toolkit.search.documents import Document, Hit, IngestReport
+from toolkit.search.ingest import Documents, OnProgress
+from toolkit.search.retriever import Retriever
+from toolkit.search.tools import search_tools
+from toolkit.sessions.chat import Chat, ChatOptions
+from toolkit.sessions.store import Sessions
+from toolkit.settings import Settings
+from toolkit.tools.registry import ToolRegistry
+from toolkit.usage.ledger import Ledger
+
+if TYPE_CHECKING:
+    import asyncpg
+
+Prompt = str | Message | Sequence[Message | Mapping[str, Any]]
+Fallbacks = Sequence[str] | Literal["chain"]
+
+
+class Toolkit:
+    """Conversations, tools, search and models over one database.
+
+    `async with Toolkit.open() as tk:` opens it; `start` and `close` do the same for a program that has no block to
+    put it in. Until then nothing is opened: tools can be listed without a database.
+
+    Attributes:
+        models: the table of models.
+        sessions: the conversations.
+        tools: what a model may do.
+        tool: registers the decorated function and leaves it as it is: `@tk.tool`, or `@tk.tool(read_only=True)`.
+        documents: what is known.
+        prompts: what is said on our behalf.
+        usage: what was asked of whom, and what it cost.
+        db: where everything is kept.
+        settings: what the environment says.
+    """
+
+    def __init__(self, settings: Settings, db: Database) -> None:
+        self.settings = settings
+        self.db = db
+        self.usage = Ledger(db)
+        self.models = Catalog(db, settings.environ, default_model=settings.default_model)
+        self.router = Router(self.models, self.usage, settings.environ)
+        self.sessions = Sessions(db, ttl=settings.session_ttl)
+        self.documents = Documents(db)
+        self.retriever = Retriever(db)
+        self.prompts = Prompts(settings.prompts_dir)
+        self.tools = ToolRegistry([*search_tools(self.documents, self.retriever), *builtin_tools(self)])
+        self.tool = self.tools.tool
+        self.chat = Chat(self.sessions, self.router, self.tools)
+        self._starting = asyncio.Lock()
+        self._started = False
+
+    @classmethod
+    def open(cls, url: str | None = None, *, settings: Settings | None = None) -> Self:
+        """A toolkit of its own.
+
+        Args:
+            url: `sqlite:///file.db`, `sqlite://` (memory) or `postgresql://…`; without it `TOOLKIT_DATABASE_URL`,
+                else a file in the user's data folder.
+            settings: instead of the environment's.
+
+        Raises:
+            ConfigError: the URL or a variable cannot be used as written.
+        """
+        settings = settings or Settings.from_env(database_url=url)
+        return cls(settings, open_database(settings))
+
+    @classmethod
+    def borrow(cls, pool: "asyncpg.Pool[Any]", *, schema: str = "toolkit", settings: Settings | None = None) -> Self:
+        """A toolkit in an application's Postgres, in a schema of its own; closing it leaves the pool open."""
+        return cls(settings or Settings.from_env(), borrow_database(pool, schema))
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def start(self) -> None:
+        """Open the database, bring its tables up to date, and list the vendors whose keys are set; once.
+
+        Raises:
+            DatabaseError: it cannot be opened; a later call tries again.
+        """
+        async with self._starting:
+            if not self._started:
+                await self.db.open()
+                await self.models.seed()
+                self._started = True
+
+    async def close(self) -> None:
+        """Let go of every connection; what was acknowledged is kept."""
+        self._started = False
+        await self.router.close()
+        await self.db.close()
+
+    async def complete(
+        self,
+        prompt: Prompt,
+        *,
+        model: str | None = None,
+        session: str | None = None,
+        user: str | None = None,
+        origin: str | None = None,
+        system: str | None = None,
+        tools: Sequence[str] = (),
+        fallbacks: Fallbacks = (),
+        scope: str = "global",
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        stop: Sequence[str] = (),
+        seed: int | None = None,
+        extra: Mapping[str, Any] | None = None,
+        timeout: float = 60.0,
+    ) -> Reply:
+        """The answer of the first model that gives one.
+
+        Args:
+            prompt: a text, a message, or messages, oldest first.
+            model: a name or id in the table, `provider/model`, or `"default"`; None is the chain of `scope`.
+            session: the conversation that the turn continues and is kept in.
+            user: on whose behalf, for the ledger.
+            origin: the application that asks, for the ledger.
+            system: instructions for this turn; not kept in the session.
+            tools: names of tools that the model may have called.
+            fallbacks: models to try after `model`; `"chain"` is the rest of the chain.
+            scope: whose chain; a scope without models has the global one.
+            temperature: 0 to 2.
+            max_tokens: an upper bound on the answer's length.
+            stop: texts at which the answer ends.
+            seed: for vendors that can repeat an answer.
+            extra: what only one vendor has.
+            timeout: seconds for everything together.
+
+        Raises:
+            NotFound: no such model, session or tool.
+            SessionExpired: the session's time ran out.
+            AllModelsFailed: nobody answered; `attempts` says why.
+            DeadlineExceeded: nobody answered in time.
+            InvalidRequest: a vendor refused the request itself.
+        """
+        options = ChatOptions(
+            model=model,
+            scope=scope,
+            fallbacks=_fallbacks(fallbacks),
+            temperature=temperature,
+            max_tokens=max_tokens,
+            stop=tuple(stop),
+            seed=seed,
+            extra=dict(extra or {}),
+            timeout=timeout,
+            caller=Caller(user, origin, session),
+        )
+        return await self.chat.run(
+            conversation(prompt), session=session, system=system, tools=tuple(tools), options=options
+        )
+
+    async def stream(
+        self,
+        prompt: Prompt,
+        *,
+        model: str | None = None,
+        session: str | None = None,
+        user: str | None = None,
+        origin: str | None = None,
+        system: str | None = None,
+        tools: Sequence[str] = (),
+        fallbacks: Fallbacks = (),
+        scope: str = "global",
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        stop: Sequence[str] = (),
+        seed: int | None = None,
+        extra: Mapping[str, Any] | None = None,
+        timeout: float = 60.0,
+        on_interrupt: Literal["continue", "restart", "raise"] = "continue",
+    ) -> AsyncGenerator[Delta, None]:
+        """The same as `complete`, piece by piece; the last piece carries the whole reply.
+
+        `on_interrupt` says what happens when an answer breaks off after it began: the next model goes on from the
+        text so far, or begins again (announced by a piece with `restarted`), or `StreamInterrupted` is raised.
+        """
+        options = ChatOptions(
+            model=model,
+            scope=scope,
+            fallbacks=_fallbacks(fallbacks),
+            temperature=temperature,
+            max_tokens=max_tokens,
+            stop=tuple(stop),
+            seed=seed,
+            extra=dict(extra or {}),
+            timeout=timeout,
+            caller=Caller(user, origin, session),
+            on_interrupt=on_interrupt,
+        )
+        said = self.chat.stream(
+            conversation(prompt), session=session, system=system, tools=tuple(tools), options=options
+        )
+        async with aclosing(said) as deltas:  # a stream that is left early lets go of its session at once
+            async for delta in deltas:
+                yield delta
+
+    async def embed(self, texts: Sequence[str], *, model: str, timeout: float = 60.0) -> list[list[float]]:
+        """One vector per text, in order, from an embedding model of a vendor."""
+        return await self.router.embed(texts, model=model, timeout=timeout)
+
+    async def ingest(
+        self,
+        what: str | PathLike[str] | Document | Sequence[str | PathLike[str] | Document],
+        *,
+        collection: str = "default",
+        progress: OnProgress | None = None,
+    ) -> IngestReport:
+        """Read files, folders or documents into the search index; what has not changed is not touched.
+
+        Args:
+            what: a path to a file or folder, a document, or several of them.
+            collection: the named set that they belong to.
+            progress: told after every document.
+
+        Raises:
+            IngestError: there is nothing that can be read; the message says why.
+        """
+        return await self.documents.ingest(what, collection=collection, progress=progress)
+
+    async def search(
+        self,
+        query: str,
+        *,
+        collection: str | Sequence[str] | None = None,
+        top_k: int = 5,
+        where: Mapping[str, Any] | None = None,
+    ) -> list[Hit]:
+        """The chunks that fit `query` best, best first.
+
+        Args:
+            query: words, a question, code; any text.
+            collection: where to look; None is everywhere.
+            top_k: how many, at least 1.
+            where: equalities that a hit's document must satisfy, e.g. `{"kind": "code"}`.
+
+        Raises:
+            NotFound: no such collection, or nothing was ingested yet.
+        """
+        return await self.retriever.search(query, collection=collection, top_k=top_k, where=where)
+
+    async def answer(
+        self,
+        question: str,
+        *,
+        collection: str | Sequence[str] | None = None,
+        session: str | None = None,
+        model: str | None = None,
+        user: str | None = None,
+        origin: str | None = None,
+        top_k: int = 8,
+        timeout: float = 60.0,
+    ) -> Answer:
+        """An answer from the ingested documents, with the passages that it rests on.
+
+        Without any other model the embedded one quotes the sentences that answer best.
+
+        Args:
+            question: in plain words.
+            collection: where to look; None is everywhere.
+            session: the conversation that question and answer are kept in; the passages are not.
+            model: as in `complete`.
+            user: on whose behalf, for the ledger.
+            origin: the application that asks, for the ledger.
+            top_k: how many passages the model may read.
+            timeout: seconds for everything together.
+
+        Raises:
+            NotFound: no such collection, model or session, or nothing was ingested yet.
+        """
+        hits = await self.retriever.search(question, collection=collection, top_k=top_k)
+        grounding = ground(question, hits, self.prompts.render("answer_from_sources"))
+        reply = await self.chat.run(
+            grounding.messages,
+            session=session,
+            sources=grounding.sources,
+            remember=(Message("user", question),),
+            options=ChatOptions(model=model, timeout=timeout, caller=Caller(user, origin, session)),
+        )
+        return cite(reply, hits)
+
+    async def health(self) -> Json:
+        """Whether it can work, and what of it cannot: `{"status": "ready" or "unready", "checks": {name: …}}`.
+
+        Every check has `ok`, `milliseconds` and, where there is something to say, `message`.
+        """
+        checks = {"database": await self._check_database()}
+        if checks["database"]["ok"]:
+            checks["models"] = await self._check_models()
+        checks["ledger"] = {"ok": self.usage.last_failure is None, "milliseconds": 0.0}
+        if self.usage.last_failure:
+            checks["ledger"]["message"] = self.usage.last_failure
+        # A ledger that cannot write is told, but answers go on.
+        ready = all(check["ok"] for name, check in checks.items() if name != "ledger")
+        return {"status": "ready" if ready else "unready", "checks": checks}
+
+    async def _check_database(self) -> Json:
+        begun = time.perf_counter()
+        try:
+            await self.start()
+            await self.db.fetch_one("SELECT 1 AS one")
+        except DatabaseError as error:
+            return {"ok": False, "milliseconds": _since(begun), "message": str(error)}
+        return {"ok": True, "milliseconds": _since(begun)}
+
+    async def _check_models(self) -> Json:
+        begun = time.perf_counter()
+        chain = [model.name for model in await self.models.chain()]
+        check: Json = {"ok": bool(chain), "milliseconds": _since(begun), "chain": chain}
+        if not chain:
+            check["message"] = "No model is enabled; enable one with `toolkit models enable NAME`."
+        return check
+
+
+def _since(begun: float) -> float:
+    return round((time.perf_counter() - begun) * 1000, 1)
+
+
+def _fallbacks(value: Fallbacks) -> Fallbacks:
+    return "chain" if value == "chain" else tuple(value)
