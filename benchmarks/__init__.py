@@ -1,0 +1,1 @@
+"""Measurements of this project beside what it is measured against, interleaved in one run."""

@@ -1,0 +1,1 @@
+"""The toolkit as an MCP server, on stdio or HTTP."""

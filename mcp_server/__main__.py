@@ -1,0 +1,72 @@
+"""The command `toolkit-mcp`: the toolkit for agent hosts, on standard input and output or on HTTP."""
+
+import asyncio
+import gc
+import signal
+import socket
+import sys
+
+import click
+
+import toolkit
+from mcp_server import address
+from mcp_server.logs import log_to_stderr
+from toolkit.errors import ToolkitError
+from toolkit.settings import Settings
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--db", metavar="URL", help="sqlite:///file.db, sqlite:// (memory) or postgresql://…")
+@click.option(
+    "--http",
+    metavar="HOST:PORT",
+    is_flag=False,
+    flag_value=address.DEFAULT,
+    help=f"Serve HTTP instead of standard input and output; without a value {address.DEFAULT}.",
+)
+@click.option("--tools", metavar="PRESET|NAME,NAME", default="default", show_default=True, help="Which tools to offer.")
+@click.option("--read-only", is_flag=True, help="Offer only tools that change nothing.")
+@click.version_option(toolkit.__version__, prog_name="toolkit-mcp")
+def main(db: str | None, http: str | None, tools: str, read_only: bool) -> None:
+    """Serve the toolkit to an agent host over MCP."""
+    try:
+        settings = Settings.from_env(database_url=db)
+        log_to_stderr(settings.log_level)
+        listening = address.listen(http) if http else None
+        told = asyncio.run(_serve(settings, tools, read_only, listening))
+    except ToolkitError as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        told = signal.SIGINT
+    sys.exit(130 if told is signal.SIGINT else 0)
+
+
+async def _serve(
+    settings: Settings, tools: str, read_only: bool, listening: socket.socket | None
+) -> signal.Signals | None:
+    # The SDK costs half a second, which `--help` and a wrong option need not. What is made meanwhile stays for good:
+    # the collector would look through it again and again and find nothing.
+    gc.disable()
+    from mcp_server.house import House  # noqa: PLC0415 - see above
+    from mcp_server.presets import Offer  # noqa: PLC0415 - see above
+    from mcp_server.server import create_server  # noqa: PLC0415 - see above
+
+    house = House(lambda: toolkit.Toolkit.open(settings=settings))
+    server = create_server(house, Offer.of(tools, read_only=read_only))
+    gc.freeze()
+    gc.enable()
+    try:
+        if listening is None:
+            from mcp_server.stdio import serve_stdio  # noqa: PLC0415 - only one of the two transports is used
+
+            return await serve_stdio(server)
+        from mcp_server.app import create_app, serve_http  # noqa: PLC0415 - only one of the two transports is used
+
+        click.echo(f"Serving MCP at {address.url(listening)}/mcp", err=True)
+        return await serve_http(create_app(server, house), listening)
+    finally:
+        await house.close()
+
+
+if __name__ == "__main__":
+    main()

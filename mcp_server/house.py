@@ -1,0 +1,45 @@
+"""The toolkit behind the server: assembled when a list is first asked for, opened when a tool is first called."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from toolkit.toolkit import Toolkit
+
+
+class House:
+    """One toolkit for every connection of this process.
+
+    A host waits for the handshake, so nothing is imported or opened before it.
+
+    Args:
+        assemble: makes the toolkit; it must not open anything.
+    """
+
+    def __init__(self, assemble: "Callable[[], Toolkit]") -> None:
+        self._assemble = assemble
+
+    @cached_property
+    def toolkit(self) -> "Toolkit":
+        """The toolkit with all its tools and prompts; its database may not be open yet.
+
+        Raises:
+            ConfigError: a setting cannot be used as written.
+        """
+        return self._assemble()
+
+    async def opened(self) -> "Toolkit":
+        """The toolkit with its database open.
+
+        Raises:
+            ConfigError: a setting cannot be used as written.
+            DatabaseError: the database cannot be opened; the next call tries again.
+        """
+        await self.toolkit.start()
+        return self.toolkit
+
+    async def close(self) -> None:
+        """Close the database; harmless where nothing was opened."""
+        if "toolkit" in self.__dict__:
+            await self.toolkit.close()

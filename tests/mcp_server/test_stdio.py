@@ -1,0 +1,97 @@
+"""The life of a server on standard input and output, down to the descriptor."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.mcp_server.serving import MISBEHAVING, Pipe, piped
+
+BYTES_PER_TOKEN = 4
+BUDGET_TOKENS = 2000
+
+
+def test_the_end_of_input_ends_the_server_and_closes_the_database(database: str) -> None:
+    with piped(database, command=MISBEHAVING) as pipe:
+        pipe.ask(2, "tools/call", name="add", arguments={"a": 1})
+        code, out, log = pipe.end()
+    assert (code, out) == (0, "")
+    assert log == "the toolkit is closed\n"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_signal_ends_the_server_as_the_end_of_input_does(database: str, number: int, code: int) -> None:
+    with piped(database, command=MISBEHAVING) as pipe:
+        pipe.ask(2, "tools/call", name="add", arguments={"a": 1})
+        pipe.process.send_signal(number)
+        assert pipe.end() == (code, "", "the toolkit is closed\n")
+
+
+@pytest.mark.parametrize("how", ["the end of input", "a signal"])
+def test_a_call_under_way_is_cancelled_before_the_server_ends(database: str, tmp_path: Path, how: str) -> None:
+    marks = tmp_path / "marks"
+    with piped(database, command=MISBEHAVING) as pipe:
+        begin_waiting(pipe, marks)
+        if how == "a signal":
+            pipe.process.send_signal(signal.SIGTERM)
+        code, out, log = pipe.end()
+    assert code == 0
+    assert marks.read_text(encoding="utf-8") == "cancelled"
+    assert json.loads(out)["error"]["message"] == "Connection closed", "the client is told"
+    assert "Traceback" not in log
+
+
+def test_a_signal_before_any_tool_was_wanted_ends_the_server_quietly(database: str) -> None:
+    with piped(database, command=MISBEHAVING) as pipe:
+        pipe.process.send_signal(signal.SIGTERM)
+        assert pipe.end() == (0, "", "")
+
+
+def test_standard_output_carries_the_protocol_and_nothing_else(database: str) -> None:
+    with piped(database, command=MISBEHAVING) as pipe:
+        for number in range(2, 5):
+            answer = pipe.ask(number, "tools/call", name="shout", arguments={})
+            assert answer["result"]["content"][0]["text"] == "shouted"
+        _, out, log = pipe.end()
+    assert out == ""
+    assert log.count("stray") == 6, "what was printed is in the log"
+
+
+def test_a_tool_cannot_take_what_the_client_sends(database: str) -> None:
+    with piped(database, command=MISBEHAVING) as pipe:
+        answer = pipe.ask(2, "tools/call", name="read_input", arguments={})
+        assert answer["result"]["content"][0]["text"] == "b''"
+
+
+def test_a_line_that_is_no_message_does_not_end_the_server(database: str) -> None:
+    with piped(database, command=MISBEHAVING) as pipe:
+        pipe.stdin.write("this is not JSON\n\xff\n[]\n")
+        assert "tools" in pipe.ask(2, "tools/list")["result"]
+
+
+def test_an_unforeseen_error_is_in_the_log_with_its_traceback_and_without_the_key(database: str) -> None:
+    with piped(database, command=MISBEHAVING) as pipe:
+        pipe.ask(2, "tools/call", name="crash", arguments={})
+        _, _, log = pipe.end()
+    assert "Traceback" in log
+    assert "RuntimeError: the key *** in /etc/secret" in log
+    assert "abcdefghijkl" not in log
+
+
+def test_the_tools_of_the_default_preset_cost_a_model_less_than_2000_tokens_and_come_in_the_same_order(
+    database: str,
+) -> None:
+    lists = []
+    for _ in range(2):
+        with piped(database) as pipe:
+            lists.append(json.dumps(pipe.ask(2, "tools/list")["result"]["tools"], separators=(",", ":")))
+    assert lists[0] == lists[1]
+    assert len(lists[0].encode()) / BYTES_PER_TOKEN < BUDGET_TOKENS
+
+
+def begin_waiting(pipe: Pipe, marks: Path) -> None:
+    """Call the tool that waits for ever, and wait until it waits."""
+    pipe.send(id="w", method="tools/call", params={"name": "wait", "arguments": {"marks": str(marks)}})
+    while not marks.exists() or marks.read_text(encoding="utf-8") != "begun":
+        assert pipe.process.poll() is None
