@@ -1,0 +1,83 @@
+"""`toolkit config`: what each agent host reads."""
+
+import json
+import os
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cli.conftest import Run
+from toolkit.cli.config import HOSTS
+
+_WHERE: dict[str, Callable[[str], Any]] = {
+    "claude-desktop": lambda text: json.loads(text)["mcpServers"]["toolkit"],
+    "claude-code": lambda text: json.loads(text)["mcpServers"]["toolkit"],
+    "cursor": lambda text: json.loads(text)["mcpServers"]["toolkit"],
+    "vscode": lambda text: json.loads(text)["servers"]["toolkit"],
+    "codex": lambda text: tomllib.loads(text)["mcp_servers"]["toolkit"],
+    "goose": lambda text: yaml.safe_load(text)["extensions"]["toolkit"],
+    "zed": lambda text: json.loads(text)["context_servers"]["toolkit"],
+}
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_host_is_told_an_executable_that_exists_and_the_whole_path_of_the_database(
+    host: str, run: Run, folder: Path
+) -> None:
+    result = run("config", host, "--db", "sqlite:///notes.db")
+
+    server = _WHERE[host](result.stdout)
+    command = server.get("command", server.get("cmd"))
+    assert os.access(command, os.X_OK)
+    assert Path(command).name == "toolkit-mcp"
+    assert server["args"] == ["--db", f"sqlite:///{folder / 'notes.db'}"]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_no_host_is_told_a_key(host: str, run: Run) -> None:
+    result = run("config", host, OPENAI_API_KEY="sk-secret-secret")
+
+    assert "sk-secret" not in result.output
+    assert "OPENAI_API_KEY" in result.output  # but which variable it needs
+
+
+def test_hosts_that_can_refer_to_a_variable_do(run: Run) -> None:
+    env = {"OPENAI_API_KEY": "sk-secret-secret"}
+
+    assert _WHERE["codex"](run("config", "codex", **env).stdout)["env_vars"] == ["OPENAI_API_KEY"]
+    assert _WHERE["vscode"](run("config", "vscode", **env).stdout)["env"] == {"OPENAI_API_KEY": "${env:OPENAI_API_KEY}"}
+
+
+def test_a_password_from_the_environment_is_left_out_and_said(run: Run) -> None:
+    url = "postgresql://ada:hunter22@db.example/app"
+
+    from_variable = run("config", "cursor", TOOLKIT_DATABASE_URL=url)
+    from_option = run("config", "cursor", "--db", url)
+
+    assert "hunter22" not in from_variable.output
+    assert "has a password" in from_variable.stderr
+    assert _WHERE["cursor"](from_option.stdout)["args"] == ["--db", url]
+
+
+def test_without_the_executable_this_python_runs_the_module(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sysconfig.get_path", lambda _name: "/nowhere")
+
+    server = _WHERE["zed"](run("config", "zed").stdout)
+
+    assert server["command"] == sys.executable
+    assert server["args"][:2] == ["-m", "mcp_server"]
+
+
+def test_an_unknown_host_is_answered_with_those_that_are_known(run: Run) -> None:
+    result = run("config", "cursr")
+
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    assert all(host in result.stderr for host in HOSTS)
+    assert "the nearest is 'cursor'" in result.stderr

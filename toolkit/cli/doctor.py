@@ -1,0 +1,165 @@
+"""`toolkit doctor`: what is configured, what works, and what to do about the rest, in plain words."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import click
+
+from toolkit import __version__
+from toolkit.cli import terminal
+from toolkit.cli.run import database, example, json_output, open_toolkit
+from toolkit.cli.variables import KEYS, SETTINGS, key_is_missing, key_of
+from toolkit.errors import ConfigError, ToolkitError
+from toolkit.settings import read_environ
+
+if TYPE_CHECKING:
+    from toolkit.models.model import Model
+    from toolkit.toolkit import Toolkit
+
+State: TypeAlias = Literal["ok", "note", "broken"]
+
+_STYLES: Mapping[str, str] = {"ok": "green", "note": "yellow", "broken": "bold red"}
+_WAL_RESET_FIXED = (3, 51, 3)
+_EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "postgres": ("asyncpg",),
+    "notebook": ("ipywidgets", "ipykernel", "markdown_it", "nh3"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        state: `note` is worth knowing; `broken` keeps the toolkit from working.
+        about: what was looked at.
+        text: what was found, and what to do about it.
+    """
+
+    state: State
+    about: str
+    text: str
+
+
+@click.command(epilog=example("toolkit doctor", "toolkit doctor --db postgresql://localhost/app"))
+@json_output
+@database
+def doctor(as_json: bool) -> None:
+    """Say what is configured and what works. The exit code is 1 if something is broken."""
+    findings = asyncio.run(_examine())
+    if as_json:
+        terminal.data(findings)
+    else:
+        terminal.marked([(finding.state, finding.about, finding.text) for finding in findings], _STYLES)
+    if any(finding.state == "broken" for finding in findings):
+        raise click.exceptions.Exit(1)
+
+
+async def _examine() -> list[Finding]:
+    findings = [Finding("ok", "version", f"toolkit-mcp {__version__}"), *_extras()]
+    try:
+        findings += _variables(read_environ())
+        tk = open_toolkit()
+    except ConfigError as error:
+        return [*findings, Finding("broken", "settings", str(error))]
+    try:
+        return [*findings, *[finding async for finding in _look_inside(tk)]]
+    finally:
+        await tk.close()
+
+
+def _variables(environ: Mapping[str, str]) -> list[Finding]:
+    found = [name for name in (*SETTINGS, "DATABASE_URL", *KEYS) if environ.get(name)]
+    findings = [Finding("ok", "variables", f"set: {', '.join(found) or 'none'}")]
+    if Path(".env").is_file():
+        findings.append(Finding("note", "variables", "the file .env of this folder is read, too"))
+    unread = sorted(name for name in environ if name.startswith("TOOLKIT_") and name not in SETTINGS)
+    if unread:
+        findings.append(Finding("note", "variables", f"nothing reads {', '.join(unread)}; is the name right?"))
+    return findings
+
+
+def _extras() -> list[Finding]:
+    findings = []
+    for extra, modules in _EXTRAS.items():
+        missing = [module for module in modules if find_spec(module) is None]
+        text = (
+            f"{extra}: not installed; pip install 'toolkit-mcp[{extra}]' adds it" if missing else f"{extra}: installed"
+        )
+        findings.append(Finding("note" if missing else "ok", "extras", text))
+    return findings
+
+
+async def _look_inside(tk: "Toolkit") -> AsyncIterator[Finding]:
+    try:
+        await tk.start()
+        applied = await tk.db.migrations()
+        version = await _version(tk)
+    except ToolkitError as error:
+        yield Finding("broken", "database", str(error))
+        return
+    yield Finding("ok", "database", f"{tk.db.url} is open, {terminal.count(len(applied), 'migration')} applied")
+    yield _engine(tk, version)
+    for finding in await _models(tk):
+        yield finding
+
+
+async def _version(tk: "Toolkit") -> str:
+    from toolkit.db import Sql  # noqa: PLC0415 - not needed for `toolkit --help`
+
+    # The one question to the database that no room asks: it is about the database itself.
+    row = await tk.db.fetch_one(
+        Sql("SELECT sqlite_version() AS version", postgres="SELECT current_setting('server_version') AS version")
+    )
+    return str(row["version"]) if row else "unknown"
+
+
+def _engine(tk: "Toolkit", version: str) -> Finding:
+    if tk.db.dialect != "sqlite":
+        return Finding("ok", "database", f"Postgres {version}")
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version))
+    if numbers >= _WAL_RESET_FIXED:
+        return Finding("ok", "database", f"SQLite {version}")
+    return Finding(
+        "note",
+        "database",
+        f"SQLite {version} can, rarely, damage a file that two programs write at the same instant (fixed in 3.51.3); "
+        "pip install 'pysqlite3>=0.6.1' brings a newer one",
+    )
+
+
+async def _models(tk: "Toolkit") -> list[Finding]:
+    environ = tk.settings.environ
+    enabled = await tk.models.list(enabled=True)
+    if not enabled:
+        return [
+            Finding("broken", "models", "none is enabled; `toolkit models enable offline` enables the embedded one")
+        ]
+    findings = [
+        Finding("note" if key_is_missing(row, environ) else "ok", "models", _told(number, row, environ))
+        for number, row in enumerate(enabled, 1)
+    ]
+    if all(row.provider == "offline" for row in enabled):
+        text = "only the embedded one answers, from documents; set OPENAI_API_KEY or ANTHROPIC_API_KEY for another"
+        findings.append(Finding("note", "models", text))
+    if tk.settings.default_model:
+        findings.append(await _default_model(tk, tk.settings.default_model))
+    return findings
+
+
+def _told(number: int, row: "Model", environ: Mapping[str, str]) -> str:
+    scope = "" if row.scope == "global" else f", scope {row.scope}"
+    return f"{number}. {row.name} ({row.provider}/{row.model}{scope}), key: {key_of(row, environ)}"
+
+
+async def _default_model(tk: "Toolkit", name: str) -> Finding:
+    try:
+        await tk.models.resolve(name)
+    except ToolkitError as error:
+        return Finding("broken", "models", f"TOOLKIT_DEFAULT_MODEL cannot be used: {error}")
+    return Finding("ok", "models", f"TOOLKIT_DEFAULT_MODEL is {name!r}")
