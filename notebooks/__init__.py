@@ -1,0 +1,34 @@
+"""The toolkit in a notebook: a connection that lasts as long as the kernel, and panels to talk and to search.
+
+import notebooks as nb
+
+tk = await nb.connect()
+nb.ChatPanel(tk)
+"""
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from toolkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from notebooks.chat import ChatPanel
+    from notebooks.connection import connect, connect_sync
+    from notebooks.search import SearchPanel
+
+_HOME = {"ChatPanel": "chat", "SearchPanel": "search", "connect": "connection", "connect_sync": "connection"}
+_PANELS = {"ChatPanel", "SearchPanel"}
+
+__all__ = ["ChatPanel", "SearchPanel", "connect", "connect_sync"]
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded when first named: a notebook without panels needs no ipywidgets, and waits for none.
+    if name not in _HOME:
+        raise AttributeError(f"module 'notebooks' has no attribute {name!r}")
+    if name in _PANELS and find_spec("ipywidgets") is None:
+        raise ConfigError(f"{name} needs ipywidgets; install it with `pip install 'toolkit-mcp[notebook]'`.")
+    value = getattr(import_module(f"notebooks.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

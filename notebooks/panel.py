@@ -1,0 +1,87 @@
+"""What all panels share: their look, work on the toolkit's own event loop, and errors in plain words."""
+
+import logging
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+from ipywidgets import HTML, VBox
+
+from notebooks.style import SHEET
+from toolkit.bridge import Lane, inside
+from toolkit.errors import ConfigError, ToolkitError
+from toolkit.redaction import redact
+
+logger = logging.getLogger(__name__)
+
+
+class Panel(VBox):  # type: ignore[misc] # ipywidgets ships no types
+    """A panel over a toolkit from `connect`, `connect_sync` or `Toolkit.open`.
+
+    Its work runs where the toolkit lives: after `connect` it goes on while a cell computes.
+
+    Args:
+        tk: the toolkit.
+        kind: the panel's CSS class.
+        children: what is seen, from top to bottom.
+
+    Raises:
+        ConfigError: the toolkit lives on an event loop, and none is running.
+    """
+
+    def __init__(self, tk: Any, kind: str, *children: Any) -> None:
+        try:
+            self._tk, self._home = inside(tk)
+        except RuntimeError:
+            raise ConfigError(
+                "This toolkit can only be used with await; give the panel one from `notebooks.connect_sync()`."
+            ) from None
+        self._lane: Lane | None = None
+        self._sheet = HTML(SHEET)
+        self._notice = HTML()
+        super().__init__([named(self._sheet, "sheet"), *children, named(self._notice, "notice")])
+        self.add_class("toolkit-panel")
+        self.add_class(f"toolkit-{kind}")
+        self._tell("")
+
+    def stop(self) -> None:
+        """Cancel what runs; nothing happens if nothing does."""
+        if self._lane is not None:
+            self._lane.cancel()
+
+    def close(self) -> None:
+        """Stop what runs, and take the panel off the page with everything in it."""
+        self.stop()
+        _close(self)
+
+    def _tell(self, error: str) -> None:
+        """Show a sentence below everything else; an empty one takes it away."""
+        self._notice.value = f'<div class="toolkit-error" role="alert">{escape(error)}</div>' if error else ""
+        self._notice.layout.display = "" if error else "none"
+
+    def _guarded(self, act: Callable[[str], object], text: str) -> None:
+        # What a widget's callback raises is seen by nobody.
+        try:
+            act(text)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+            self._tell(sentence(error))
+
+
+def named(widget: Any, name: str) -> Any:
+    """`widget` with the sheet's class `toolkit-name`."""
+    widget.add_class(f"toolkit-{name}")
+    return widget
+
+
+def sentence(error: BaseException) -> str:
+    """What a person is told of `error`; one that the toolkit does not know goes to the log with its trace."""
+    if isinstance(error, ToolkitError):
+        return redact(str(error))
+    logger.error("A panel's work failed.", exc_info=error)
+    return redact(f"Something unexpected went wrong ({type(error).__name__}: {error}); the log says where.")
+
+
+def _close(widget: Any) -> None:
+    for child in getattr(widget, "children", ()):
+        _close(child)
+    super(Panel, widget).close() if isinstance(widget, Panel) else widget.close()
