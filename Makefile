@@ -1,0 +1,42 @@
+# `make demo` shows the main job; `make test` runs every check. Both set up what they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# A stamp file per set-up: it is made again when the dependencies change.
+DEMO := $(VENV)/.demo
+TEST := $(VENV)/.test
+
+.PHONY: demo test check fast clean
+.DELETE_ON_ERROR:
+
+demo: $(DEMO)
+	@$(BIN)/toolkit demo
+
+test: $(TEST)
+	@rm -f .coverage .coverage.*
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	COVERAGE_PROCESS_START=pyproject.toml $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=
+	$(BIN)/coverage report
+
+fast: $(TEST)
+	$(BIN)/python -m pytest -x -q -n 2 --dist loadfile
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "This needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(DEMO): pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Setting up $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(TEST): pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Setting up $(VENV) for the tests ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@ $(DEMO)
+
+clean:
+	rm -rf $(VENV) build dist .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
