@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.cli.demonstration import own_corpora
+from toolkit.cli import demonstration
+from toolkit.cli.demonstration import Demonstration, own_corpora
+from toolkit.errors import ToolError
 from toolkit.search.documents import Document
 
 _DEMO = [sys.executable, "-m", "toolkit.cli", "demo"]
@@ -67,7 +69,7 @@ def test_the_demo_shows_the_whole_path_and_leaves_nothing(docs: Path, tmp_path: 
     assert "answered by offline" in asking
     assert "stand-in" in failing
     told = " ".join(failing.split())
-    assert re.search(r"answered by claude-\S+; gpt-\S+ failed: ProviderUnavailable .*503", told)
+    assert re.search(r"answered by claude-\S+; gpt-\S+ failed .*ProviderUnavailable.*503", told)
     assert "Then what was said so far is kept, and the next model goes on from there.\n" in dying
     assert re.search(r"claude-\S+ · .* after gpt-\S+ failed: The connection", " ".join(dying.split()))
     assert kept.count("What happens when a model fails?") == 1
@@ -107,6 +109,39 @@ def test_ctrl_c_ends_the_child_and_leaves_nothing(docs: Path, tmp_path: Path) ->
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert [path.name for path in tmp_path.iterdir()] == ["docs"]
+
+
+async def test_a_tool_that_fails_in_the_demo_is_told_in_one_sentence(
+    docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = Demonstration(tmp_path, docs, "What happens when a model fails?", kept=False)
+    monkeypatch.setattr(demonstration, "_DOCS", "not-there")
+
+    with pytest.raises(ToolError, match=r"The server's semantic_search failed: .*not-there"):
+        await shown.run()
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="children are found in /proc")
+async def test_a_server_that_dies_in_the_demo_is_told_with_its_last_words(
+    docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def die(*_: object) -> None:
+        (tmp_path / "server.log").write_text("last words")
+        for child in _children(os.getpid()):
+            os.kill(child, signal.SIGKILL)
+
+    monkeypatch.setattr(demonstration, "_enable_vendors", lambda *_, **__: die())
+
+    with pytest.raises(ToolError, match=r"The server broke off \(.+\); its log ends: last words"):
+        await Demonstration(tmp_path, docs, None, kept=False).run()
+
+
+def test_a_folder_is_asked_about_its_first_heading(docs: Path, tmp_path: Path) -> None:
+    (tmp_path / "otters.txt").write_text("They swim.")
+
+    assert demonstration._something_in(docs) == "What is said about The chain?"
+    assert demonstration._something_in(tmp_path) == "What is said about The chain?"
+    assert demonstration._something_in(tmp_path / "otters.txt") == "What is said about otters?"
 
 
 def _children(pid: int) -> list[int]:

@@ -36,6 +36,6 @@ def demo(path: Path | None, question: str | None, keep: Path | None) -> None:
 
 def _folder(keep: Path | None) -> AbstractContextManager[str]:
     if keep is None:
-        return nullcontext(tempfile.mkdtemp())
+        return tempfile.TemporaryDirectory(prefix="toolkit-demo-")
     keep.mkdir(parents=True, exist_ok=True)
     return nullcontext(str(keep.absolute()))

@@ -4,6 +4,7 @@ Everything is the toolkit as it is: the server is a process of its own, the clie
 SDKs make the calls. Only the vendors are stand-ins on this machine, and what they say is written here.
 """
 
+import re
 import shutil
 import sys
 import textwrap
@@ -24,7 +25,7 @@ from toolkit.cli.config import host_json
 from toolkit.cli.documents import read_in
 from toolkit.cli.sessions import show_attempts, show_message
 from toolkit.cli.usage import show_usage
-from toolkit.errors import ToolError
+from toolkit.errors import ToolError, ToolkitError
 from toolkit.search.documents import Document
 from toolkit.settings import Settings
 from toolkit.testing.vendors import Fault, VendorServer
@@ -56,12 +57,31 @@ class Demonstration:
         self._url = f"sqlite:///{folder / 'toolkit.db'}"
         self._folder = folder
         self._corpora = {_DOCS: [path]} if path else own_corpora()
-        self._question = question or (f"What does {path.absolute().stem} say?" if path else _QUESTION)
+        self._question = question or (_something_in(path) if path else _QUESTION)
         self._kept = kept
         self._begun = time.perf_counter()
 
     async def run(self) -> None:
-        """Show it all; what was started is ended, whatever happens."""
+        """Show it all; what was started is ended, whatever happens.
+
+        Raises:
+            ToolkitError: something did not work; the message says what.
+        """
+        try:
+            await self._run()
+        except ExceptionGroup as failures:  # the client's connection is a task group
+            raise self._plain(failures) from failures
+
+    def _plain(self, failure: Exception) -> ToolkitError:
+        """A failure while the server was running as what a person must know."""
+        while isinstance(failure, ExceptionGroup):
+            failure = failure.exceptions[0]
+        if isinstance(failure, ToolkitError):
+            return failure
+        log = (self._folder / "server.log").read_text(encoding="utf-8").strip()
+        return ToolError(f"The server broke off ({failure}); its log ends: {log[-400:] or 'it is empty'}.")
+
+    async def _run(self) -> None:
         terminal.say("toolkit demo: documents, an MCP server, and models that fall back to one another.", "bold")
         terminal.say("It needs no key and no network, and reads none of your variables.")
         # The stand-ins' variables are the whole environment: a key of the user's own is never used here.
@@ -224,6 +244,14 @@ def _show(text: str, most_lines: int) -> None:
         terminal.say(f"  {line}")
     if len(lines) > most_lines:
         terminal.say(f"  … {terminal.count(len(lines) - most_lines, 'more line')}", "dim")
+
+
+def _something_in(path: Path) -> str:
+    """A question that documents at `path` can answer: about the first heading, or about what the file is called."""
+    pages = [path] if path.is_file() else sorted(path.glob("*.md")) or sorted(path.glob("*/*.md"))
+    text = pages[0].read_text(encoding="utf-8", errors="replace") if pages else ""
+    heading = re.search(r"^# +(.+)$", text, re.MULTILINE)
+    return f"What is said about {heading[1].strip() if heading else path.absolute().stem}?"
 
 
 def own_checkout() -> Path | None:

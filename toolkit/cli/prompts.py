@@ -18,6 +18,7 @@ def prompts() -> None:
 
 @prompts.command("list", epilog=example("toolkit prompts list"))
 @json_output
+@database
 def list_(as_json: bool) -> None:
     """List the prompts with their arguments."""
     found = open_toolkit().prompts.list()
@@ -34,6 +35,7 @@ def _arguments(prompt: "Prompt") -> str:
 @prompts.command(epilog=example("toolkit prompts show answer_from_sources"))
 @click.argument("name")
 @json_output
+@database
 def show(name: str, as_json: bool) -> None:
     """Show a prompt as it is written."""
     prompt = open_toolkit().prompts.get(name)
