@@ -59,6 +59,10 @@ async def _serve(
         if listening is None:
             from mcp_server.stdio import serve_stdio  # noqa: PLC0415 - only one of the two transports is used
 
+            if sys.stdin.isatty():
+                click.echo(
+                    "Waiting for an agent host on standard input; `toolkit config` says how to name it.", err=True
+                )
             return await serve_stdio(server)
         from mcp_server.app import create_app, serve_http  # noqa: PLC0415 - only one of the two transports is used
 

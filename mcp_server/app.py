@@ -9,8 +9,9 @@ from typing import Any
 import anyio
 import uvicorn
 from mcp.server import Server
-from mcp.server.transport_security import TransportSecuritySettings
+from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,16 +25,12 @@ GRACE_SECONDS = 2
 def create_app(server: Server[Any], house: House) -> Starlette:
     """The application: `/mcp`, `/health` and `/health/ready`.
 
-    `/mcp` answers only to a loopback address as Host and Origin, so that no web page reaches it by a name of its own.
+    It answers only to a loopback address as Host and Origin, so that no web page reaches it by a name of its own.
     """
-    names = ("127.0.0.1", "localhost", "[::1]")
-    return server.streamable_http_app(
-        custom_starlette_routes=health_routes(house),
-        transport_security=TransportSecuritySettings(
-            allowed_hosts=[name + port for name in names for port in ("", ":*")],
-            allowed_origins=[f"http://{name}{port}" for name in names for port in ("", ":*")],
-        ),
-    )
+    unchecked = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # checked below, for every route
+    app = server.streamable_http_app(transport_security=unchecked, custom_starlette_routes=health_routes(house))
+    app.add_middleware(_FromThisMachine)
+    return app
 
 
 async def serve_http(app: ASGIApp, listening: socket.socket) -> signal.Signals | None:
@@ -50,6 +47,25 @@ async def serve_http(app: ASGIApp, listening: socket.socket) -> signal.Signals |
     server = _Uvicorn(config, requests)
     await server.serve(sockets=[listening])
     return server.told
+
+
+class _FromThisMachine:
+    """Turns away a request whose Host or Origin is somebody else's."""
+
+    _NAMES = ("127.0.0.1", "localhost", "[::1]")
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._security = TransportSecurityMiddleware(
+            TransportSecuritySettings(
+                allowed_hosts=[name + port for name in self._NAMES for port in ("", ":*")],
+                allowed_origins=[f"http://{name}{port}" for name in self._NAMES for port in ("", ":*")],
+            )
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = await self._security.validate_request(Request(scope)) if scope["type"] == "http" else None
+        await (refusal or self._app)(scope, receive, send)
 
 
 class _Requests:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 Context = ServerRequestContext[Any, Any]
 
-# What is offered does not change while the process lives.
+# What is offered does not change while the process lives; only prompts are read anew, for the user may edit them.
 _CACHE = CacheHint(ttl_ms=300_000, scope="public")
 
 
@@ -67,7 +67,6 @@ def create_server(house: House, offer: Offer | None = None) -> Server[Any]:
         instructions=instructions(offered),
         cache_hints={
             "tools/list": _CACHE,
-            "prompts/list": _CACHE,
             "server/discover": _CACHE,
             "resources/templates/list": _CACHE,
         },

@@ -33,7 +33,7 @@ async def serve_stdio(server: Server[Any]) -> signal.Signals | None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, end, number)
-    lines = io.TextIOWrapper(io.BufferedReader(stdin), encoding="utf-8", errors="replace")
+    lines = io.TextIOWrapper(io.BufferedReader(stdin, 1 << 16), encoding="utf-8", errors="replace")
     await _serve(server, anyio.wrap_file(lines))
     return told[0] if told else None
 

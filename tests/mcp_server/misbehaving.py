@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,6 +44,13 @@ async def wait(marks: str) -> str:
     return "never"
 
 
+def block(marks: str) -> str:
+    """Wait for ever where nothing can cancel it."""
+    mark(marks, "begun")
+    time.sleep(3600)
+    return "never"
+
+
 def mark(path: str, word: str) -> None:
     Path(path).write_text(word, encoding="utf-8")
 
@@ -70,6 +78,7 @@ class Misbehaving(Toolkit):
         for function in (add, fail, count, shout, read_input):
             self.tools.add(function, read_only=True)
         self.tools.add(wait, destructive=True)
+        self.tools.add(block, destructive=True)
         self.tools.add(Tool("crash", "Crash", "Crash.", {"type": "object", "properties": {}}, crash))
 
     async def close(self) -> None:

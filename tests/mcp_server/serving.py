@@ -14,15 +14,23 @@ from mcp.client.stdio import get_default_environment
 from mcp.types import CallToolResult, TextContent
 
 PLAIN = [sys.executable, "-m", "mcp_server"]
-MISBEHAVING = [sys.executable, str(Path(__file__).with_name("misbehaving.py"))]
+MISBEHAVING = [sys.executable, "-m", "tests.mcp_server.misbehaving"]
+FOLDER = Path(__file__).parent  # a working directory without an `.env`
 ERAS = {"2025-11-25": "legacy", "2026-07-28": "auto"}
 
 
+def environment(env: Mapping[str, str] | None = None) -> dict[str, str]:
+    """This checkout, `env`, and no key or setting of this process."""
+    return {**get_default_environment(), "PYTHONPATH": str(FOLDER.parent.parent), **(env or {})}
+
+
 def stdio(
-    database: str, *args: str, command: list[str] = PLAIN, env: dict[str, str] | None = None
+    database: str, *args: str, command: list[str] = PLAIN, env: Mapping[str, str] | None = None
 ) -> StdioServerParameters:
-    """How to start the command for one client; it inherits no key and no setting from this process."""
-    return StdioServerParameters(command=command[0], args=[*command[1:], "--db", database, *args], env=env)
+    """How the SDK's client starts the command."""
+    return StdioServerParameters(
+        command=command[0], args=[*command[1:], "--db", database, *args], env=environment(env), cwd=FOLDER
+    )
 
 
 @contextmanager
@@ -35,7 +43,8 @@ def over_http(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**get_default_environment(), **(env or {})},
+        env=environment(env),
+        cwd=FOLDER,
     ) as process:
         assert process.stderr
         try:
@@ -91,8 +100,14 @@ class Pipe:
         assert answer["id"] == number
         return answer
 
+    def tell(self, number: int) -> tuple[int, str, str]:
+        """Send a signal; gives what `end` gives. The input stays open until the process has ended by itself."""
+        self.process.send_signal(number)
+        self.process.wait(timeout=20)
+        return self.end()
+
     def end(self) -> tuple[int, str, str]:
-        """The exit code, the rest of the output, and the log."""
+        """End the input; gives the exit code, the rest of the output, and the log."""
         out, err = self.process.communicate(timeout=20)
         return self.process.returncode, out, err
 
@@ -113,7 +128,8 @@ def piped(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**get_default_environment(), **(env or {})},
+        env=environment(env),
+        cwd=FOLDER,
     ) as process:
         try:
             pipe = Pipe(process)

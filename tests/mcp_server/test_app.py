@@ -50,13 +50,16 @@ def test_without_its_database_it_lives_but_is_not_ready_and_names_the_reason(tmp
         ({"Origin": "http://localhost.evil.example"}, 403),
     ],
 )
-@pytest.mark.parametrize("version", ERAS)
+@pytest.mark.parametrize("path", ["/mcp", "/health", "/health/ready"])
 def test_a_web_page_of_someone_else_is_turned_away(
-    served: str, version: str, headers: dict[str, str], status: int
+    served: str, path: str, headers: dict[str, str], status: int
 ) -> None:
-    common = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": version}
-    answer = httpx2.post(f"{served}/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "ping"}, headers=common | headers)
-    assert answer.status_code == status
+    assert httpx2.get(f"{served}{path}", headers=headers).status_code == status
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:6274", "http://127.0.0.1"])
+def test_a_web_page_of_this_machine_is_answered(served: str, origin: str) -> None:
+    assert httpx2.get(f"{served}/health", headers={"Origin": origin}).status_code == 200
 
 
 def test_nobody_else_on_the_network_can_reach_it(served: str) -> None:

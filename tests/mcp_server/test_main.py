@@ -1,13 +1,13 @@
 """The command line of `toolkit-mcp`."""
 
+import os
 import socket
 import subprocess
 
 import pytest
-from mcp.client.stdio import get_default_environment
 
 import toolkit
-from tests.mcp_server.serving import PLAIN
+from tests.mcp_server.serving import FOLDER, PLAIN, environment
 
 
 def run(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -18,7 +18,8 @@ def run(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        env=get_default_environment() | env,
+        env=environment(env),
+        cwd=FOLDER,
         timeout=30,
     )
 
@@ -81,3 +82,16 @@ def test_an_unknown_option_is_a_matter_of_usage() -> None:
 def test_the_log_has_the_level_that_the_environment_asks_for() -> None:
     assert run(TOOLKIT_LOG_LEVEL="DEBUG").stderr
     assert not run(TOOLKIT_LOG_LEVEL="ERROR").stderr
+
+
+def test_at_a_terminal_it_says_what_it_waits_for(database: str) -> None:
+    person, terminal = os.openpty()
+    with subprocess.Popen(
+        [*PLAIN, "--db", database], stdin=terminal, stderr=subprocess.PIPE, text=True, env=environment(), cwd=FOLDER
+    ) as process:
+        assert process.stderr
+        assert process.stderr.readline().startswith("Waiting for an agent host on standard input")
+        os.write(person, b"\x04")  # Ctrl-D
+        assert process.wait(timeout=20) == 0
+    os.close(person)
+    os.close(terminal)

@@ -24,28 +24,34 @@ def test_the_end_of_input_ends_the_server_and_closes_the_database(database: str)
 def test_a_signal_ends_the_server_as_the_end_of_input_does(database: str, number: int, code: int) -> None:
     with piped(database, command=MISBEHAVING) as pipe:
         pipe.ask(2, "tools/call", name="add", arguments={"a": 1})
-        pipe.process.send_signal(number)
-        assert pipe.end() == (code, "", "the toolkit is closed\n")
+        assert pipe.tell(number) == (code, "", "the toolkit is closed\n")
 
 
 @pytest.mark.parametrize("how", ["the end of input", "a signal"])
 def test_a_call_under_way_is_cancelled_before_the_server_ends(database: str, tmp_path: Path, how: str) -> None:
     marks = tmp_path / "marks"
     with piped(database, command=MISBEHAVING) as pipe:
-        begin_waiting(pipe, marks)
-        if how == "a signal":
-            pipe.process.send_signal(signal.SIGTERM)
-        code, out, log = pipe.end()
+        begin(pipe, "wait", marks)
+        code, out, log = pipe.tell(signal.SIGTERM) if how == "a signal" else pipe.end()
     assert code == 0
     assert marks.read_text(encoding="utf-8") == "cancelled"
     assert json.loads(out)["error"]["message"] == "Connection closed", "the client is told"
     assert "Traceback" not in log
 
 
+def test_a_second_signal_ends_at_once_what_nothing_can_cancel(database: str, tmp_path: Path) -> None:
+    with piped(database, command=MISBEHAVING) as pipe:
+        begin(pipe, "block", tmp_path / "marks")
+        pipe.process.send_signal(signal.SIGTERM)
+        assert json.loads(pipe.stdout.readline())["error"]["message"] == "Connection closed"
+        code, out, log = pipe.tell(signal.SIGTERM)
+    assert (code, out) == (-signal.SIGTERM, "")
+    assert "Traceback" not in log
+
+
 def test_a_signal_before_any_tool_was_wanted_ends_the_server_quietly(database: str) -> None:
     with piped(database, command=MISBEHAVING) as pipe:
-        pipe.process.send_signal(signal.SIGTERM)
-        assert pipe.end() == (0, "", "")
+        assert pipe.tell(signal.SIGTERM) == (0, "", "")
 
 
 def test_standard_output_carries_the_protocol_and_nothing_else(database: str) -> None:
@@ -90,8 +96,8 @@ def test_the_tools_of_the_default_preset_cost_a_model_less_than_2000_tokens_and_
     assert len(lists[0].encode()) / BYTES_PER_TOKEN < BUDGET_TOKENS
 
 
-def begin_waiting(pipe: Pipe, marks: Path) -> None:
-    """Call the tool that waits for ever, and wait until it waits."""
-    pipe.send(id="w", method="tools/call", params={"name": "wait", "arguments": {"marks": str(marks)}})
+def begin(pipe: Pipe, tool: str, marks: Path) -> None:
+    """Call a tool that waits for ever, and wait until it does."""
+    pipe.send(id="w", method="tools/call", params={"name": tool, "arguments": {"marks": str(marks)}})
     while not marks.exists() or marks.read_text(encoding="utf-8") != "begun":
         assert pipe.process.poll() is None
