@@ -94,7 +94,7 @@ class Transcript(str):
     def __new__(cls, turns: Sequence[Turn]) -> Self:
         """The transcript of `turns`, oldest first."""
         self = super().__new__(cls, "\n\n".join(turn.markdown() for turn in turns))
-        self._page = "".join(turn.html(timed=False) for turn in turns)
+        self._page = "".join(f'<div class="toolkit-turn">{turn.html(timed=False)}</div>' for turn in turns)
         return self
 
     def _repr_html_(self) -> str:

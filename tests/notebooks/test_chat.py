@@ -226,6 +226,15 @@ async def test_a_session_begun_elsewhere_goes_on(tk: Any, vendors: VendorServer)
     assert len(await tk.sessions.messages(session.id)) == 4
 
 
+async def test_what_was_said_before_stands_above_a_question_asked_at_once(tk: Any) -> None:
+    session = await tk.sessions.create()
+    await tk.complete("My name is Ada.", session=session.id)
+    panel = ChatPanel(tk, session.id)
+    await panel.ask("What is my name?")
+    assert panel.transcript.index("My name is Ada.") < panel.transcript.index("What is my name?")
+    assert panel.transcript.count("My name is Ada.") == shown(panel).count("My name is Ada.")
+
+
 async def test_an_unknown_session_is_told_in_the_panel(tk: Any) -> None:
     panel = ChatPanel(tk, "00000000-0000-7000-8000-000000000000")
     await until(lambda: "alert" in panel._notice.value)

@@ -42,6 +42,11 @@ def test_what_a_model_writes_cannot_run_or_fetch_anything(attack: str) -> None:
     assert all(link.startswith(("https://", "http://", "mailto:")) for link in tags.links)
 
 
+def test_raw_html_and_pictures_are_shown_as_text() -> None:
+    assert render("a <b>c</b>") == "<p>a &lt;b&gt;c&lt;/b&gt;</p>\n"
+    assert "!<a " in render("![beacon](https://example.com/a.png)")
+
+
 def test_a_link_opens_outside_and_tells_nothing_of_where_it_was() -> None:
     html = render("[docs](https://example.com/a)")
     assert 'href="https://example.com/a"' in html

@@ -1,11 +1,13 @@
 import asyncio
+import threading
 from typing import Any
 
 import pytest
 
 from notebooks.search import SearchPanel
 from toolkit.errors import NotFound
-from toolkit.search.documents import Document
+from toolkit.search.documents import Document, Hit
+from toolkit.toolkit import Toolkit
 
 RETRIES = "# Retry policy\n\nA provider that is overloaded is asked once more after a short pause.\n"
 MONEY = "# What it costs\n\nEvery answer says what it cost. An unknown price is never zero.\n"
@@ -65,10 +67,29 @@ async def test_an_error_is_one_sentence_and_goes_away_with_the_next_search(tk: A
     assert panel._found.value != ""
 
 
-async def test_only_the_last_of_two_searches_is_shown(tk: Any) -> None:
+async def test_a_search_that_ends_late_does_not_replace_a_newer_one(
+    tk: Any, toolkit: Toolkit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search, begun, newer_is_shown = toolkit.search, threading.Event(), threading.Event()
+
+    async def late(query: str, **options: Any) -> list[Hit]:
+        if query == "price":
+            return await search(query, **options)
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.to_thread(newer_is_shown.wait, 10)
+        return []
+
+    monkeypatch.setattr(toolkit, "search", late)
     panel = SearchPanel(tk)
-    panel._begin("overloaded")
+    _, outcome = panel._begin("overloaded")
+    await asyncio.to_thread(begun.wait, 10)
     await panel.search("price")
+    newer_is_shown.set()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wrap_future(outcome)
     assert panel.hits[0].source == "money.md"
     assert "<mark>price</mark>" in panel._found.value
 
