@@ -20,7 +20,8 @@ class Settings:
         schema: the Postgres schema that holds the tables.
         min_connections: Postgres connections kept open.
         max_connections: Postgres connections at most.
-        default_model: what `model=None` means instead of the chain: a name, or `provider/model`.
+        default_model: a name, or `provider/model`: asked before the chain where no model is named, and what `"default"`
+            means where no row is marked as the default.
         session_ttl: seconds that an unused session lives.
         prompts_dir: a folder of the user's own prompts, None without one.
         log_level: a level of Python's logging.

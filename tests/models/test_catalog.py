@@ -8,6 +8,7 @@ import pytest
 from toolkit.db import Database, open_database
 from toolkit.errors import ConfigError, Conflict, NotFound
 from toolkit.models.catalog import Catalog, Model
+from toolkit.models.rows import Stale
 from toolkit.settings import Settings
 
 KEY = "sk-proj-abcdefghijklmnop"
@@ -165,6 +166,7 @@ async def test_the_history_tells_who_changed_what_newest_first_through_renaming_
     assert removed.after is None
     assert added.before is None
     assert [row and row["priority"] for row in (reordered.before, reordered.after)] == [100, 5]
+    assert await catalog.history(added.model_id) == changes
     assert [c.name for c in await catalog.history(limit=1)] == ["other"]
     with pytest.raises(NotFound):
         await catalog.get("b")
@@ -180,6 +182,20 @@ async def test_two_who_change_different_things_at_once_both_succeed(catalog: Cat
     model = await catalog.get("a")
     assert (model.priority, model.enabled, model.scope) == (5, False, "team")
     assert len(await catalog.history("a")) == 4
+
+
+async def test_a_model_that_others_keep_changing_is_a_conflict_in_the_end(
+    catalog: Catalog, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await catalog.add("openai", "a")
+
+    async def always_late(*_: object) -> None:
+        raise Stale("Too late.")
+
+    monkeypatch.setattr(db, "write", always_late)
+    for change in (catalog.set("a", priority=1), catalog.remove("a"), catalog.add("openai", "b")):
+        with pytest.raises(Conflict, match="try again"):
+            await change
 
 
 async def test_of_two_who_are_made_the_default_at_once_one_is(catalog: Catalog) -> None:
@@ -287,6 +303,24 @@ async def test_two_processes_that_seed_at_once_seed_once(database_url: str) -> N
     await asyncio.gather(*(db.close() for db in databases))
 
 
+async def test_a_seed_removed_while_another_process_is_about_to_seed_stays_removed(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog = Catalog(db, {})
+    await catalog.seed()
+    await catalog.remove("offline")
+
+    async def nothing_yet(*_: object, **__: object) -> list[object]:
+        return []
+
+    with monkeypatch.context() as stale:
+        stale.setattr(db, "fetch_all", nothing_yet)
+        await catalog.seed()
+
+    assert await catalog.list() == []
+    assert [change.action for change in await catalog.history()] == ["remove", "seed"]
+
+
 async def test_a_persons_row_with_a_seeds_name_is_left_alone(db: Database) -> None:
     catalog = Catalog(db, {})
     mine = await catalog.add("openai", "gpt-x", name="offline")
@@ -331,3 +365,13 @@ async def test_resolve_default_is_the_scopes_default_else_the_environments(db: D
 
     await catalog.add("openai", "a", default=True)
     assert names(await catalog.resolve("default")) == ["a"]
+
+
+async def test_the_environments_model_is_asked_before_the_chain_and_once(db: Database) -> None:
+    catalog = Catalog(db, {}, default_model="b")
+    await catalog.add("openai", "a", priority=1)
+    await catalog.add("openai", "b", priority=2)
+    await catalog.add("openai", "c", priority=3)
+
+    assert names(await catalog.resolve(None)) == ["b", "a", "c"]
+    assert names(await catalog.resolve("c")) == ["c"]

@@ -163,6 +163,22 @@ async def test_close_closes_every_connection(connections: Connections, board: Sw
     assert [made.closed for made in board.made] == [True, True]
 
 
+async def test_a_vendor_that_cannot_say_goodbye_does_not_keep_the_others_open(
+    connections: Connections, board: Switchboard, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail() -> None:
+        raise OSError("The line is dead.")
+
+    await use(connections)
+    await use(connections, replace(ROW, id="id-2"))
+    board.made[0].close = fail  # type: ignore[method-assign]  # a fault is injected where it would occur
+
+    await connections.close()
+
+    assert board.made[1].closed
+    assert "did not close cleanly: OSError" in caplog.text
+
+
 def test_a_vendors_file_says_whether_it_is_a_last_resort() -> None:
     assert last_resort("offline")
     assert not last_resort("scripted")

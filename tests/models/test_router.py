@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import anyio
 import pytest
@@ -344,7 +345,7 @@ async def test_a_cancel_scope_that_cancels_again_and_again_does_not_keep_the_row
             await deaf.asked.wait()
             scope.cancel()
 
-    await stage.ledger.flush()
+    await stage.router.close()
     assert await stage.recorded() == [("a", "cancelled", "Cancelled")]
 
 
@@ -377,6 +378,25 @@ async def test_a_ledger_that_cannot_write_breaks_no_answer(stage: Stage, monkeyp
 
     assert (await stage.router.complete(HELLO)).text == "Hello."
     assert stage.ledger.failures == 1
+
+
+async def test_closing_waits_for_the_last_rows(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    execute = stage.db.execute
+    written = []
+
+    async def slow(*args: Any, **values: Any) -> None:
+        await asyncio.sleep(0.01)
+        written.append(await execute(*args, **values))
+
+    monkeypatch.setattr(stage.db, "execute", slow)
+    monkeypatch.setattr("toolkit.usage.ledger._PATIENCE", 0.0)
+    await stage.add("a", "Hello.")
+    await stage.router.complete(HELLO)
+
+    before = len(written)
+    await stage.router.close()
+
+    assert (before, len(written)) == (0, 1)
 
 
 async def test_an_attempts_message_repeats_no_key_and_nothing_a_database_refuses(stage: Stage) -> None:

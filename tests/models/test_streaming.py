@@ -216,6 +216,19 @@ async def test_raise_gives_the_text_so_far_and_the_attempts(stage: Stage) -> Non
     assert other.requests == []
 
 
+async def test_an_answer_that_begins_again_with_nothing_does_not_pass_off_what_was_void(stage: Stage) -> None:
+    async def empty(*_: object, **__: object) -> AsyncGenerator[Delta, None]:
+        yield Delta(completion=Completion(Message("assistant")))
+
+    await stage.add("a", ["The capital ", CUT])
+    vendor = await stage.add("b")
+    vendor.stream = empty  # type: ignore[method-assign]  # a fault is injected where it would occur
+
+    with pytest.raises(StreamInterrupted) as caught:
+        await read(stage, on_interrupt="restart")
+    assert caught.value.attempts[-1].error == "BadAnswer"
+
+
 @pytest.mark.parametrize("on_interrupt", ["continue", "restart"])
 async def test_when_nobody_finishes_the_answer_the_error_has_what_was_shown(
     stage: Stage, on_interrupt: OnInterrupt

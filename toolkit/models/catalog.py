@@ -23,7 +23,7 @@ __all__ = ["Catalog", "Change", "Model"]
 Models: TypeAlias = list[Model]
 Changes: TypeAlias = list[Change]
 
-_TRIES = 8  # a row that others keep changing is read again this often
+_TRIES = 20  # a row that others keep changing is read again this often
 
 
 class Catalog:
@@ -32,7 +32,7 @@ class Catalog:
     Args:
         db: where it is kept.
         environ: names to values; decides what `seed` adds.
-        default_model: what `model=None` means instead of the chain, and `"default"` where no row is the default.
+        default_model: asked before the chain where no model is named, and what `"default"` means where no row is it.
     """
 
     def __init__(self, db: Database, environ: Mapping[str, str], *, default_model: str | None = None) -> None:
@@ -262,19 +262,21 @@ class Catalog:
         """The models that `model=` means, in the order in which they are tried.
 
         Args:
-            model: a name or an id, `provider/model`, `"default"`, or None for the chain of `scope` (or the default
-                model that the environment names).
+            model: a name or an id, `provider/model`, `"default"`, or None for the chain of `scope`, after the default
+                model if the environment names one.
             scope: whose chain, and whose default.
 
         Raises:
             NotFound: there is no such model; the sentence says how to add one.
             ConfigError: the model is there, but disabled.
         """
-        if model is None:
-            if self._default_model is None:
-                return await self.chain(scope)
-            model = self._default_model
-        return [await self._one(model, scope)]
+        if model is not None:
+            return [await self._one(model, scope)]
+        chain = await self.chain(scope)
+        if self._default_model is None:
+            return chain
+        first = await self._one(self._default_model, scope)
+        return [first, *(each for each in chain if each.id != first.id)]
 
     async def _one(self, model: str, scope: str) -> Model:
         found = await (self.default(scope) if model == "default" else self._find(model))

@@ -39,7 +39,7 @@ def cost_nano_usd(provider: str, model: str, usage: Usage | None, config: Mappin
         return None
     try:
         return round(price(usage) * _NANO)
-    except ValueError:  # the vendor's counts contradict one another
+    except (ArithmeticError, LookupError, TypeError, ValueError):  # the vendor's counts contradict one another
         return None
 
 

@@ -69,7 +69,7 @@ class Pieces:
             BadAnswer: it says nothing.
         """
         completion = self.completion
-        if completion is None or not (shown.text or completion.message.tool_calls):
+        if completion is None or not (shown.standing or completion.message.tool_calls):
             raise BadAnswer(f"The answer of {self._model.name} is empty.", provider=self._model.provider)
         return replace(completion, message=replace(completion.message, text=shown.text))
 
@@ -107,6 +107,11 @@ class Shown:
     def begun(self) -> bool:
         """Whether anything was shown."""
         return bool(self._parts) or self._tool_calls
+
+    @property
+    def standing(self) -> bool:
+        """Whether there is text that the present model has not still to begin again."""
+        return bool(self._parts) and not self._restart
 
     def ask(self, request: ChatRequest, *, anew: bool) -> ChatRequest:
         """What the next model is asked: `request`, or to go on with it.

@@ -189,6 +189,7 @@ class Ledger:
         call_id: str | None = None,
     ) -> list[Call]:
         """The last `limit` attempts, newest first, of everyone or of one user, conversation or question."""
+        # The day has an index, so that only the newest days need be sorted by the moment.
         rows = await self._db.fetch_all(
             """
             SELECT *
@@ -196,7 +197,7 @@ class Ledger:
              WHERE (CAST(:user AS TEXT) IS NULL OR user_id = :user)
                AND (CAST(:session_id AS TEXT) IS NULL OR session_id = :session_id)
                AND (CAST(:call_id AS TEXT) IS NULL OR call_id = :call_id)
-             ORDER BY id DESC
+             ORDER BY day DESC, started_at DESC, attempt DESC, id DESC
              LIMIT :limit
             """,
             user=user,
@@ -204,8 +205,7 @@ class Ledger:
             call_id=call_id,
             limit=max(0, limit),
         )
-        # Ids find the newest rows by an index, but two of the same millisecond are in no order.
-        return sorted(map(_call, rows), key=lambda call: (call.started_at, call.number), reverse=True)
+        return [_call(row) for row in rows]
 
     async def _grouped(self, dimension: Dimension, *, days: int, user: str | None) -> list[Row]:
         return await self._db.fetch_all(
