@@ -52,7 +52,15 @@ def test_a_virtual_environment_is_passed_over_whatever_its_name(root: Path) -> N
 def test_gitignore_files_count_at_every_level_and_the_nearest_decides(root: Path) -> None:
     write(root / ".gitignore", "*.log\nbuild/\n/only-top.md\n")
     write(root / "sub" / ".gitignore", "!kept.log\ndrafts/\n")
-    for name in ("a.log", "build/x.md", "only-top.md", "sub/only-top.md", "sub/kept.log", "sub/b.log", "sub/drafts/d.md"):
+    for name in (
+        "a.log",
+        "build/x.md",
+        "only-top.md",
+        "sub/only-top.md",
+        "sub/kept.log",
+        "sub/b.log",
+        "sub/drafts/d.md",
+    ):
         write(root / name)
     assert taken(root) == ["sub/kept.log", "sub/only-top.md"]
     reasons = skipped(root)

@@ -14,7 +14,9 @@ def here(tmp_path: Path) -> Path:
     return tmp_path.resolve()
 
 
-def test_a_string_that_exists_is_a_path_even_if_it_reads_like_a_text(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_string_that_exists_is_a_path_even_if_it_reads_like_a_text(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (here / "notes of a long day").write_text("text")
     monkeypatch.chdir(here)
     found = look("notes of a long day")
@@ -41,7 +43,9 @@ def test_a_path_that_does_not_exist_is_told(here: Path, monkeypatch: pytest.Monk
         look(path)
 
 
-@pytest.mark.parametrize("address", ["https://example.org/docs/", "HTTP://example.org", "s3://bucket/key", Path("https://e.org")])
+@pytest.mark.parametrize(
+    "address", ["https://example.org/docs/", "HTTP://example.org", "s3://bucket/key", Path("https://e.org")]
+)
 def test_an_address_is_refused_with_what_to_do(address: str | Path) -> None:
     with pytest.raises(IngestError, match="download it and give its path"):
         look(address)
@@ -54,7 +58,7 @@ def test_what_is_no_file_and_no_folder_is_told() -> None:
 
 def test_what_is_no_path_at_all_is_told() -> None:
     with pytest.raises(IngestError, match="A int cannot be ingested"):
-        look(3)  # type: ignore[arg-type] - what a caller without a type checker may pass
+        look(3)  # type: ignore[arg-type] # what a caller without a type checker may pass
 
 
 def folder(path: str, *files: str) -> Found:
@@ -84,6 +88,11 @@ def test_a_second_folder_of_the_same_name_gets_a_mark_and_both_keep_their_names(
     assert again.place(folder("/b/docs")) == two
     assert again.place(folder("/a/docs")) == one
     assert Names([("/b/docs", "docs~cf3r/x.md")]).place(folder("/b/docs")) == two
+
+
+def test_a_name_that_two_folders_have_is_given_up_by_the_next_that_is_ingested() -> None:
+    names = Names([("/a/docs", "docs/x.md"), ("/b/docs", "docs/y.md")])
+    assert names.place(folder("/b/docs")).label == "docs~cf3r"
 
 
 def test_single_files_of_one_folder_share_its_name() -> None:

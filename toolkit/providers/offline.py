@@ -19,7 +19,8 @@ from toolkit.messages import (
     Usage,
     question_of,
 )
-from toolkit.providers.quotes import Quote, quotes, stems
+from toolkit.providers.quotes import Quote, quotes, stem, stems
+from toolkit.terms import terms
 
 NO_MODEL = (
     "No language model is configured. Set OPENAI_API_KEY or ANTHROPIC_API_KEY, or OPENAI_BASE_URL for a model on this "
@@ -30,18 +31,16 @@ NO_MODEL = (
 MOST_QUOTES = 4
 """Of one answer: who wants more reads the passages themselves."""
 
-_LEAST_COVERED = 0.3  # of the question's weight, or the passages do not speak of it
+_LEAST_COVERED = 0.34  # of the question's weight, or the passages do not speak of it
 _LEAST_SHARE = 0.55  # of the best quote's score, for a quote that follows it
 _SAME = 0.6  # share of common words from which two quotes say the same
 _MOST_FOLLOWING = 5  # list items after a sentence that ends with a colon
 _CONTEXT = 0.5  # what a word in a heading counts, against one in the quote itself
 
 _DEFINITION = re.compile(r"(?i)\s*(?:what(?:'s| is| are| does)|define|explain|meaning of)\b")
-_DEFINES = re.compile(
-    r"(?i)^\W*((?:[\w`'-]+\W+){1,6}?)(?:is|are|means?|refers? to|stands? for|denotes?)\b|^([^:]{2,40}):\s"
-)
+_DEFINES = re.compile(r"(?i)^\W*((?:\w+\W+){1,6}?)(?:is|are|means?|refers? to|stands? for|denotes?)\b|^([^:]{2,40}):\s")
 _ASKS_FOR_CODE = re.compile(
-    r"(?i)\bhow (?:do|can|to|should)\b|\b(?:command|code|example|run|install|call|syntax)\b|\w[_(]\w?"
+    r"(?i:\bhow (?:do|can|to|should)\b|\b(?:command|code|example|run|install|call|syntax)\b)|\w[_(]|[a-z][A-Z]"
 )
 _AMOUNT = re.compile(
     r"(?i)\bhow (?:many|much|long|large|big|often|old|fast|high)\b|\b(?:number|port|limit|default|version)\b"
@@ -105,7 +104,7 @@ def quote_answer(question: str, sources: Sequence[Source]) -> str:
     the answer is `NOT_IN_SOURCES`.
     """
     everything = quotes(sources)
-    weights = _weights(stems(question), everything)
+    weights = _weights(question, everything)
     if not weights or not everything:
         return NOT_IN_SOURCES
     mean = sum(len(q.words) for q in everything) / len(everything)
@@ -117,11 +116,17 @@ def quote_answer(question: str, sources: Sequence[Source]) -> str:
     return _written(_with_what_follows(_chosen(ranked, weights), everything))
 
 
-def _weights(wanted: Sequence[str], everything: Sequence[Quote]) -> dict[str, float]:
-    """What each word of the question counts: the rarer it is in the passages, the more."""
+def _weights(question: str, everything: Sequence[Quote]) -> dict[str, float]:
+    """What each word of the question counts: the rarer it is in the passages, the more; and as often as it is said.
+
+    A word that no passage has counts as the others do on average: it may only be another word for the same.
+    """
     spread = Counter(word for quote in everything for word in {*quote.words, *quote.context})
     total = len(everything)
-    return {word: math.log(1 + (total - spread[word] + 0.5) / (spread[word] + 0.5)) for word in wanted}
+    said = Counter(stem(word) for word in terms(question))
+    rarity = {w: math.log(1 + (total - spread[w] + 0.5) / (spread[w] + 0.5)) for w in said if spread[w]}
+    average = sum(rarity.values()) / max(1, len(rarity))
+    return {word: times * rarity.get(word, average) for word, times in said.items()} if rarity else {}
 
 
 def _covered(weights: Mapping[str, float], quote: Quote) -> float:
@@ -145,7 +150,7 @@ def _score(question: str, weights: Mapping[str, float], quote: Quote, mean: floa
         score *= 0.6  # who asks in words wants words
     if _DEFINITION.match(question) and (defines := _DEFINES.match(quote.text)):
         subject = set(stems(defines[1] or defines[2]))
-        score *= 1.6 if subject & weights.keys() else 1.0
+        score *= 2.0 if subject & weights.keys() else 1.0
     for asks, answers in _KINDS:
         if asks.search(question) and answers.search(quote.text):
             score *= 1.2

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from textwrap import dedent
 from typing import Literal, TypeAlias
 
 from toolkit.messages import Source
@@ -18,17 +19,19 @@ _MOST_ITEM = 400  # characters of a list item that is quoted whole
 _HEADING = re.compile(r" {0,3}#{1,6}\s+(.*)")
 _FENCE = re.compile(r"\s*(```+|~~~+)\s*([\w+-]*)")
 _ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)])\s+(?=\S)|\s+(?=[a-z_]\w*: )")  # also `name: meaning` in a docstring
-_NOISE = re.compile(r"\s*(?:<!--|\[!\[|!\[|[-=*_|:\s]+$|</?\w+[^>]*>\s*$|[A-Z]\w+:\s*$)")
+_NOISE = re.compile(r"\s*(?:<!--|\[!\[|!\[|[-=*_|:\s]+$|</?\w+[^>]*>\s*$|[A-Z]\w+:\s*$|[\"']{3}\s*$)")
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[\"'“‘(\[`*_]*[A-Z0-9])")
 _ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|resp|Dr|Mr|Mrs|Ms|St|No|Fig|Eq|Sec|vol|al|[A-Z]))\.$")
-_FOOTNOTE = re.compile(r"(?<!\w)\[\d{1,3}\]|\[\^\w+\]")
+_LONGEST_ABBREVIATION = 8
+_FOOTNOTE = re.compile(r"(`[^`]*`)|\[\d{1,3}\]|\[\^\w+\]")
 _QUOTES = re.compile(r"^[rbuf]{0,2}\"\"\"|\"\"\"$|^(?:#+|//+!?|--|/?\*+/?)\s+|^\*/$")
 _CODE_LINE = re.compile(
     r"""(?x)
     ^\s*(?: (?:def|class|import|from|return|async|await|elif|else|try|except|finally|with|while|for|if|raise|yield
              |const|let|var|function|export|public|private|static|func|fn|impl|struct|enum|package|use|pub)\b.*[:;{}()=]
           | @\w | \#include | [$>]\s | [})\]]+[;,]?\s*$ | [A-Z_]{3,}= | (?:SELECT|INSERT|CREATE|UPDATE|DELETE)\b )
-  | [{};]\s*$ | [(\[,]\s*$ | =>|->|==|!=|:=|\+= | ^\s*[\w.\[\]"']+\s*(?::\s*[\w.\[\]|\ ]+)?\s=\s | ^\s*[\w.]+\(.*\)\s*$
+  | [{};]\s*$ | [(\[,]\s*$ | =>|->|==|!=|:=|\+=
+  | ^\s*[\w.\[\]"']+(?::\s[\w.\[\]|]+(?:\s[\w.\[\]|]+)*)?\s=\s | ^\s*[\w.]+\(.*\)\s*$
   | ^\s*["']?[\w-]+["']?:\s\S+$
     """
 )
@@ -125,16 +128,21 @@ def _pieces(lines: Sequence[str]) -> Iterator[tuple[Literal["heading"] | Form, s
 
 def _run_end(lines: Sequence[str], start: int) -> int:
     """The line after the paragraph, list item, table row or piece of code that begins at `start`."""
-    kind = _looks_like_code(lines[start])
+    is_code, is_item = _looks_like_code(lines[start]), bool(_ITEM.match(lines[start]))
     end = start + 1
     while end < len(lines) and lines[end].strip() and not lines[start].lstrip().startswith("|"):
         following = lines[end]
-        if _HEADING.match(following) or _FENCE.match(following) or following.lstrip().startswith("|"):
+        if any(begins.match(following) for begins in (_HEADING, _FENCE, _NOISE, _ITEM)) or following.lstrip()[0] == "|":
             break
-        if _ITEM.match(following) or (_looks_like_code(following) != kind and not _ITEM.match(lines[start])):
+        within = is_item and _indent(following) > _indent(lines[start])
+        if _looks_like_code(following) != is_code and not within:
             break
         end += 1
     return end
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _looks_like_code(line: str) -> bool:
@@ -148,7 +156,7 @@ def _run(lines: Sequence[str]) -> Iterator[tuple[Form, str, str]]:
     item = _ITEM.match(lines[0])
     bare = [lines[0][item.end() :] if item else lines[0], *lines[1:]]
     text = " ".join(_QUOTES.sub("", line.strip()).strip() for line in bare)
-    text = " ".join(_FOOTNOTE.sub("", text).split())
+    text = " ".join(_FOOTNOTE.sub(r"\1", text).split())
     if lines[0].lstrip().startswith("|"):
         yield "item", " — ".join(cell.strip() for cell in text.strip("|").split("|") if cell.strip()), ""
     elif item and len(text) <= _MOST_ITEM:
@@ -165,14 +173,14 @@ def _code(lines: Sequence[str]) -> Iterator[str]:
         pieces = [block.split("\n") for block in re.split(r"\n\s*\n", "\n".join(lines))]
     for piece in pieces:
         for start in range(0, len(piece), MOST_CODE_LINES):
-            if text := "\n".join(piece[start : start + MOST_CODE_LINES]).strip("\n"):
+            if text := dedent("\n".join(piece[start : start + MOST_CODE_LINES])).strip("\n"):
                 yield text
 
 
 def _sentences(text: str) -> Iterator[str]:
     start = 0
     for end in _SENTENCE_END.finditer(text):
-        if not _ABBREVIATION.search(text[start : end.start()]):
+        if not _ABBREVIATION.search(text[max(start, end.start() - _LONGEST_ABBREVIATION) : end.start()]):
             yield text[start : end.end()].strip()
             start = end.end()
     if text[start:].strip():

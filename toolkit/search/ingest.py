@@ -100,7 +100,7 @@ class Documents(DocumentStore):
                 job = Job(source, path, place.root, known.get(source), (old,) if old else ())
                 work.jobs[document_id(collection, source)] = job
             if found.is_folder:
-                work.trees.append(_Tree(place.root, place.source(found.path), known))
+                work.trees.append(_Tree(place.root, place.source(found.path).partition("/")[2], known))
         return work
 
     async def _elsewhere(self, collection: str, roots: Sequence[str]) -> dict[str, str]:
@@ -156,18 +156,21 @@ def _cleaned(document: Document, source: str) -> Document | Skipped:
 
 @dataclass(slots=True)
 class _Tree:
-    """A folder that was walked: what is kept of it and was not met again is gone."""
+    """The folder `inside` a root (empty: all of it) was walked: what is kept of it and was not met again is gone."""
 
     root: str
-    source: str
+    inside: str
     known: Mapping[str, Known]
 
     def gone(self, tally: "_Tally") -> list[str]:
         return [
             known.id
             for source, known in self.known.items()
-            if source.startswith(f"{self.source}/") and source not in tally.kept and not tally.has_unseen(source)
+            if self._holds(source) and source not in tally.kept and not tally.has_unseen(source)
         ]
+
+    def _holds(self, source: str) -> bool:
+        return not self.inside or source.partition("/")[2].startswith(f"{self.inside}/")
 
 
 @dataclass(slots=True)

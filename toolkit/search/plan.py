@@ -116,10 +116,11 @@ class Names:
         above = (found.path, *found.path.parents)
         root = next((path for path in above if key(path) in self._labels), found.path)
         base = root if found.is_folder or root != found.path else root.parent
-        if key(root) not in self._labels:
+        label = self._labels.get(key(root), "")
+        if not label or self._owners[label] != {key(base)}:  # unknown, or two ingests at once chose the same
             self._labels[key(root)] = label = self._free_label(base)
             self._owners.setdefault(label, set()).add(key(base))
-        return Place(key(root), base, self._labels[key(root)])
+        return Place(key(root), base, label)
 
     def _free_label(self, folder: Path) -> str:
         plain, marked = _labels(folder)

@@ -58,7 +58,7 @@ class Retriever:
         names = None if collection is None else [collection] if isinstance(collection, str) else list(collection)
         await self._check(names)
         if where:
-            matches = await self._filtered(wanted, names, top_k, await self._allowed(names, where))
+            matches = await self._filtered(wanted, names, top_k, await self._allowed(where))
         else:
             matches = await self._db.lexical.match(wanted, collections=names, top_k=top_k)
         return await self._hits(matches)
@@ -74,18 +74,13 @@ class Retriever:
                 rows = await self._db.fetch_all("SELECT DISTINCT collection FROM documents ORDER BY collection")
                 raise no_collection(name or "", [each["collection"] for each in rows])
 
-    async def _allowed(self, names: Sequence[str] | None, where: Mapping[str, Any]) -> set[str]:
+    async def _allowed(self, where: Mapping[str, Any]) -> set[str]:
         """Ids of the documents that satisfy `where`; compared here, since the databases ask JSON differently."""
         for key, value in where.items():
             if not (value is None or isinstance(value, str | int | float | bool)):
                 raise ConfigError(f"where compares {key!r} with {value!r}; it can compare with a text or number only.")
-        rows = await self._db.fetch_all("SELECT id, collection, kind, language, source, title, metadata FROM documents")
-        return {
-            row["id"]
-            for row in rows
-            if (names is None or row["collection"] in names)
-            and all(_same(_field(row, key), value) for key, value in where.items())
-        }
+        rows = await self._db.fetch_all("SELECT id, kind, language, source, title, metadata FROM documents")
+        return {row["id"] for row in rows if all(_same(_field(row, key), value) for key, value in where.items())}
 
     async def _filtered(
         self, wanted: Sequence[str], names: Sequence[str] | None, top_k: int, allowed: set[str]
