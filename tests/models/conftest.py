@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -85,8 +85,6 @@ class Stage:
 class Watched:
     """Another provider, and a note of the limits it was given."""
 
-    last_resort: ClassVar[bool] = False
-
     def __init__(self, inner: Provider, limits: list[float]) -> None:
         self._inner = inner
         self._limits = limits
@@ -114,8 +112,6 @@ class Deaf:
         asked: set when it has nothing more to say.
         cancelled: whether its request was cancelled.
     """
-
-    last_resort: ClassVar[bool] = False
 
     def __init__(self, *pieces: str) -> None:
         self._pieces = pieces

@@ -11,7 +11,7 @@ import pytest
 
 from tests.models.conftest import Deaf
 from toolkit.errors import AuthenticationFailed, ConfigError
-from toolkit.models.connections import Connections, last_resort
+from toolkit.models.connections import Connections
 from toolkit.models.model import Model
 from toolkit.providers.base import Provider
 
@@ -177,10 +177,3 @@ async def test_a_vendor_that_cannot_say_goodbye_does_not_keep_the_others_open(
 
     assert board.made[1].closed
     assert "did not close cleanly: OSError" in caplog.text
-
-
-def test_a_vendors_file_says_whether_it_is_a_last_resort() -> None:
-    assert last_resort("offline")
-    assert not last_resort("scripted")
-    assert not last_resort("openai")
-    assert not last_resort("nobody")

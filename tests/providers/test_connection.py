@@ -12,6 +12,7 @@ from tests.providers.conftest import HELLO, KEY, LONG
 from toolkit import providers
 from toolkit.errors import BadAnswer, ProviderUnavailable
 from toolkit.messages import ChatRequest, Completion, Message, Usage
+from toolkit.providers import connection
 from toolkit.providers.connection import _certificates, _events, http_client
 from toolkit.testing.listener import Exchange, HttpRequest, Listener
 from toolkit.testing.vendors import Fault, VendorServer
@@ -74,14 +75,20 @@ async def test_an_answer_that_was_whole_stays_one_whatever_happens_afterwards(ho
     assert (completion.message.text, completion.usage) == ("Yes.", None)
 
 
-async def test_a_server_that_keeps_the_response_open_after_its_last_mark_does_not_keep_the_answer_waiting() -> None:
+async def test_a_server_that_keeps_the_response_open_after_its_last_mark_does_not_keep_the_answer_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def answer(exchange: Exchange) -> None:
         exchange.begin(200, STREAM)
         await exchange.chunk(sse(TEXT, STOP, COUNT) + b"data: [DONE]\n\n")
         await asyncio.Event().wait()
 
+    # Without the last mark it would now wait for minutes, and the test would fail by its own limit.
+    monkeypatch.setattr(connection, "_AFTERWARDS", 1000.0 / 2)
+    monkeypatch.setattr(connection, "_AFTER_DONE", 0.01)
     with server(answer) as (url, seen):
-        completion = await last(url)
+        async with asyncio.timeout(LONG):
+            completion = await last(url, timeout=1000.0)
         assert await asyncio.to_thread(seen[0].abandoned.wait, LONG)
     assert (completion.message.text, completion.usage) == ("Yes.", Usage(3, 1))
 
@@ -192,5 +199,5 @@ async def test_a_fault_does_not_leave_its_connection_behind(vendors: VendorServe
             async for _delta in provider.stream(HELLO, "m", timeout=0.1):
                 pass
     pool = provider._connection._client._client._transport._pool  # type: ignore[attr-defined]  # reaches through the protocol
-    assert all(connection.is_idle() for connection in pool.connections)
+    assert all(each.is_idle() for each in pool.connections)
     await provider.close()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from toolkit.errors import ProviderError
 from toolkit.messages import BEFORE_QUESTION, NOT_IN_SOURCES, ChatRequest, Delta, Message, Source, Usage
-from toolkit.providers import base, connect
+from toolkit.providers import base, connect, known, last_resort
 from toolkit.providers.offline import MOST_QUOTES, Offline, quote_answer
 
 GUIDE = Source(
@@ -160,10 +160,10 @@ async def test_it_makes_no_vectors_and_says_who_does() -> None:
     assert caught.value.provider == "offline"
 
 
-async def test_it_is_a_provider_of_last_resort_found_by_its_name() -> None:
+async def test_it_is_found_by_its_name_and_is_the_only_last_resort() -> None:
     provider: base.Provider = connect("offline", {}, {})
-    assert provider.last_resort
     await provider.close()
+    assert [name for name in (*known(), "nobody") if last_resort(name)] == ["offline"]
 
 
 WORDS = st.sampled_from(

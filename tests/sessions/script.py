@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 from toolkit.errors import BadAnswer
 from toolkit.messages import ChatRequest, Completion, Delta, Message, ToolCall, ToolCallFragment, Usage
@@ -20,8 +20,6 @@ def wants(*calls: tuple[str, dict[str, Any]], text: str = "") -> Message:
 
 class Script:
     """Says its lines in order, and keeps what it was asked."""
-
-    last_resort: ClassVar[bool] = False
 
     def __init__(self, *lines: Line) -> None:
         self._lines = list(lines)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from toolkit import providers
 from toolkit.errors import (
     AllModelsFailed,
     BadAnswer,
@@ -15,7 +16,6 @@ from toolkit.errors import (
     ToolkitError,
 )
 from toolkit.messages import Attempt, Caller, Completion, Message, Reply
-from toolkit.models.connections import last_resort
 from toolkit.models.keys import resolve_auth, secrets_of
 from toolkit.models.model import Model
 from toolkit.models.prices import cost_nano_usd
@@ -181,7 +181,7 @@ class Turns:
 
     def limit(self) -> float:
         """Seconds that the present attempt may take."""
-        followers = [last_resort(model.provider) for model in self._candidates[self._position + 1 :]]
+        followers = [providers.last_resort(model.provider) for model in self._candidates[self._position + 1 :]]
         own = self._candidates[self._position].timeout
         return share(self._call.left(), own=own, others=not all(followers), resorts=any(followers))
 

@@ -6,11 +6,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from importlib import import_module
 from typing import Any, TypeAlias
 
-from toolkit import providers
 from toolkit.errors import ConfigError, ToolkitError
 from toolkit.models import prices
 from toolkit.models.checks import check_config
@@ -22,22 +19,6 @@ Connect: TypeAlias = Callable[[str, Mapping[str, str], Mapping[str, Any]], Provi
 """Connects to a vendor by its name: `toolkit.providers.connect`, or what a test puts in its place."""
 
 _log = logging.getLogger(__name__)
-
-
-@cache
-def last_resort(provider: str) -> bool:
-    """Whether the vendor's file says that it speaks only where nobody else can (`Provider.last_resort`).
-
-    Importing the file is cheap, because its SDK is imported when it connects.
-    """
-    if provider not in providers.known():
-        return False
-    try:
-        file = import_module(f"{providers.__name__}.{provider}")
-    except ImportError:  # connecting says what is missing
-        return False
-    classes = [thing for thing in vars(file).values() if isinstance(thing, type) and thing.__module__ == file.__name__]
-    return any(getattr(thing, "last_resort", False) for thing in classes)
 
 
 @dataclass(slots=True, eq=False)

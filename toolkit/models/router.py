@@ -11,7 +11,7 @@ from toolkit.errors import ConfigError, ToolkitError
 from toolkit.messages import Caller, ChatRequest, Completion, Delta, Reply
 from toolkit.models.call import Call, Turns, understood
 from toolkit.models.catalog import Catalog
-from toolkit.models.connections import Connect, Connections, last_resort
+from toolkit.models.connections import Connect, Connections
 from toolkit.models.model import Model
 from toolkit.models.retry import GRACE, is_final
 from toolkit.models.streaming import OnInterrupt, Pieces, Shown
@@ -133,7 +133,7 @@ class Router:
             start = call.start()
             try:
                 async with self._connections.use(asked, within=call.left()) as provider:
-                    question = shown.ask(asked.fill(request), anew=last_resort(asked.provider))
+                    question = shown.ask(asked.fill(request), anew=providers.last_resort(asked.provider))
                     limit = turns.limit()
                     stream = provider.stream(question, asked.model, timeout=limit)
                     async with aclosing(Pieces(stream, call, asked, limit)) as pieces:
@@ -209,7 +209,7 @@ class Router:
                     found += await self._catalog.resolve(name, scope=scope)
         candidates = list({candidate.id: candidate for candidate in found}.values())
         if not request.sources:
-            candidates = [c for c in candidates if not last_resort(c.provider)] or candidates
+            candidates = [c for c in candidates if not providers.last_resort(c.provider)] or candidates
         if not candidates:
             raise ConfigError(
                 "No model is enabled; set OPENAI_API_KEY or ANTHROPIC_API_KEY, "

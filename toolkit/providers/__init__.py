@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from importlib import import_module
-from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 from toolkit.errors import ConfigError
@@ -14,6 +14,11 @@ def known() -> tuple[str, ...]:
     return ("anthropic", "offline", "openai", "scripted")
 
 
+def last_resort(provider: str) -> bool:
+    """Whether `provider` speaks only where nobody else can; False for one that has no file."""
+    return provider in known() and getattr(_file(provider), "LAST_RESORT", False)
+
+
 def connect(provider: str, auth: Mapping[str, str], config: Mapping[str, Any]) -> Provider:
     """A connection to `provider`, which is the name of a file in this folder.
 
@@ -21,8 +26,12 @@ def connect(provider: str, auth: Mapping[str, str], config: Mapping[str, Any]) -
         ConfigError: there is no such vendor.
         AuthenticationFailed: its key is missing.
     """
-    if provider not in known() or find_spec(f"{__name__}.{provider}") is None:
+    if provider not in known():
         raise ConfigError(f"There is no provider {provider!r}; there are {', '.join(known())}.")
-    # A vendor's SDK costs a second to import, so its file is imported when its first row is used.
-    connected: Provider = import_module(f"{__name__}.{provider}").connect(auth, config)
+    connected: Provider = _file(provider).connect(auth, config)
     return connected
+
+
+def _file(provider: str) -> ModuleType:
+    # A vendor's file is imported when its first row is used, and its SDK, which costs a second, when it connects.
+    return import_module(f"{__name__}.{provider}")

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, ClassVar
+from typing import Any
 
 from toolkit.errors import ContextTooLong, InvalidRequest, ModelNotFound
 from toolkit.messages import (
@@ -70,8 +70,6 @@ class Anthropic:
         connection: the SDK's client.
         config: the row's settings.
     """
-
-    last_resort: ClassVar[bool] = False
 
     def __init__(self, connection: Connection, config: Mapping[str, Any]) -> None:
         self._connection = connection

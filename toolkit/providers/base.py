@@ -1,7 +1,7 @@
 """What a vendor is to the rest of the house."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from toolkit.messages import ChatRequest, Completion, Delta
 
@@ -15,11 +15,9 @@ class Provider(Protocol):
     `BadAnswer`.
 
     To add a vendor, add a file to this folder. Its name is what the column `models.provider` says; its function
-    `connect(auth, config)` returns a Provider. It imports the vendor's SDK when it is called, not before.
+    `connect(auth, config)` returns a Provider. It imports the vendor's SDK when it is called, not before. A file that
+    says `LAST_RESORT = True` speaks only where the request brings its sources, or where the chain has no other model.
     """
-
-    last_resort: ClassVar[bool] = False
-    """Speaks only where the request brings its sources, or where the chain has no other model."""
 
     async def complete(self, request: ChatRequest, /, model: str, *, timeout: float) -> Completion:
         """Ask `model` once and wait, at most `timeout` seconds, for the whole answer."""

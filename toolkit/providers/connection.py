@@ -21,6 +21,9 @@ T = TypeVar("T")
 _AFTERWARDS = 2.0
 """Seconds that a whole answer waits for what may still follow it: the count of its tokens, the end of the body."""
 
+_AFTER_DONE = 0.1
+"""Seconds that it waits where only the end of the body is left."""
+
 _DONE = b"[DONE]"
 """OpenAI's mark that the stream is over; it is the only event that is not JSON."""
 
@@ -130,7 +133,7 @@ class Connection:
                 async for event in events:
                     if event == _DONE:
                         # All that is left is the end of the body, without which the connection cannot be used again.
-                        limit.reschedule(asyncio.get_running_loop().time() + seconds / 20)
+                        limit.reschedule(asyncio.get_running_loop().time() + _AFTER_DONE)
                     else:
                         self._read(reader.feed, event, response)
 

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from itertools import takewhile
-from typing import Any, ClassVar
+from typing import Any
 
 from toolkit.errors import ProviderError
 from toolkit.messages import (
@@ -21,6 +21,8 @@ from toolkit.messages import (
 )
 from toolkit.providers.quotes import Quote, quotes, stem, stems
 from toolkit.terms import terms
+
+LAST_RESORT = True
 
 NO_MODEL = (
     "No language model is configured. Set OPENAI_API_KEY or ANTHROPIC_API_KEY, or OPENAI_BASE_URL for a model on this "
@@ -55,8 +57,6 @@ _KINDS = (
 
 class Offline:
     """Quotes the sentences that answer best; see `Provider`. It counts no tokens and takes no tools."""
-
-    last_resort: ClassVar[bool] = True
 
     async def complete(self, request: ChatRequest, /, model: str, *, timeout: float) -> Completion:  # noqa: ARG002 - the protocol's; nothing here takes time
         """See `Provider.complete`."""

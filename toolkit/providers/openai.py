@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, ClassVar
+from typing import Any
 
 from toolkit.messages import (
     ChatRequest,
@@ -75,8 +75,6 @@ class OpenAI:
         config: the row's settings.
         at_home: the address is OpenAI's own.
     """
-
-    last_resort: ClassVar[bool] = False
 
     def __init__(self, connection: Connection, config: Mapping[str, Any], *, at_home: bool) -> None:
         self._connection = connection

@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from toolkit import errors
 from toolkit.errors import BadAnswer, ConfigError, InvalidRequest, ProviderError, ProviderTimeout
@@ -68,8 +68,6 @@ class Scripted:
     Attributes:
         requests: what it was asked, oldest first.
     """
-
-    last_resort: ClassVar[bool] = False
 
     def __init__(self, *lines: Line, repeat: bool = False) -> None:
         self.requests: list[ChatRequest] = []
