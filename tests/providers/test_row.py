@@ -7,31 +7,16 @@ import pytest
 from tests.providers.conftest import HELLO, KEY, LONG
 from toolkit import providers
 from toolkit.errors import AuthenticationFailed, ConfigError
-from toolkit.messages import ChatRequest
-from toolkit.providers.row import address, key, with_defaults
+from toolkit.providers.row import address, key
 from toolkit.testing.vendors import VendorServer
 
-SAID = ChatRequest(HELLO.messages, temperature=1.0, max_tokens=9, extra={"top_p": 0.9})
 
-
-async def test_the_settings_of_a_row_reach_the_vendor(vendor: str, vendors: VendorServer) -> None:
+async def test_the_address_of_a_row_wins_over_the_one_of_the_key(vendor: str, vendors: VendorServer) -> None:
     url = {"openai": vendors.openai_url, "anthropic": vendors.anthropic_url}[vendor]
-    config = {"base_url": url, "max_tokens": 50, "extra": {"top_p": 0.1}}
-    provider = providers.connect(vendor, {"api_key": KEY, "base_url": "http://127.0.0.1:9"}, config)
+    provider = providers.connect(vendor, {"api_key": KEY, "base_url": "http://127.0.0.1:9"}, {"base_url": url})
     await provider.complete(HELLO, "m", timeout=LONG)
     await provider.close()
-    assert (vendors.requests[0].body["max_tokens"], vendors.requests[0].body["top_p"]) == (50, 0.1)
-
-
-def test_settings_hold_where_a_request_says_nothing() -> None:
-    config = {"temperature": 0.0, "max_tokens": 50, "extra": {"top_p": 0.1, "n": 1}, "other": "x"}
-    assert with_defaults(HELLO, config) == ChatRequest(HELLO.messages, (), (), 0.0, 50, extra={"top_p": 0.1, "n": 1})
-    assert with_defaults(SAID, config) == ChatRequest(HELLO.messages, (), (), 1.0, 9, extra={"top_p": 0.9, "n": 1})
-
-
-@pytest.mark.parametrize("config", [{}, {"base_url": "http://x"}])
-def test_a_request_is_left_alone_by_a_row_without_such_settings(config: dict[str, Any]) -> None:
-    assert with_defaults(SAID, config) == SAID
+    assert [request.vendor for request in vendors.requests] == [vendor]
 
 
 def test_the_rows_own_address_wins_over_the_one_that_belongs_to_the_key() -> None:

@@ -22,7 +22,7 @@ from toolkit.messages import (
 )
 from toolkit.providers.assembly import Assembly
 from toolkit.providers.connection import Connection, http_client
-from toolkit.providers.row import address, key, with_defaults
+from toolkit.providers.row import address, key
 
 _PROVIDER = "anthropic"
 _HOME = "https://api.anthropic.com"
@@ -49,7 +49,7 @@ def connect(auth: Mapping[str, str], config: Mapping[str, Any]) -> "Anthropic":
 
     Args:
         auth: `api_key`, and `base_url` where the key belongs to one.
-        config: `base_url`, which wins; `temperature`, `max_tokens` and `extra` for requests that say nothing of them.
+        config: `base_url`, which wins.
 
     Raises:
         AuthenticationFailed: Anthropic needs a key and there is none.
@@ -60,7 +60,7 @@ def connect(auth: Mapping[str, str], config: Mapping[str, Any]) -> "Anthropic":
     base_url = address(_PROVIDER, auth, config)
     api_key = key(_PROVIDER, "ANTHROPIC_API_KEY", auth, needed=base_url is None)
     client = AsyncAnthropic(api_key=api_key, base_url=base_url or _HOME, max_retries=0, http_client=http_client())
-    return Anthropic(Connection(_PROVIDER, client, AsyncStream[object], api_key), config)
+    return Anthropic(Connection(_PROVIDER, client, AsyncStream[object], api_key))
 
 
 class Anthropic:
@@ -68,12 +68,10 @@ class Anthropic:
 
     Args:
         connection: the SDK's client.
-        config: the row's settings.
     """
 
-    def __init__(self, connection: Connection, config: Mapping[str, Any]) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._config = config
 
     async def complete(self, request: ChatRequest, /, model: str, *, timeout: float) -> Completion:
         """Ask `model` once and wait, at most `timeout` seconds, for the whole answer."""
@@ -100,22 +98,21 @@ class Anthropic:
         await self._connection.close()
 
     def _body(self, request: ChatRequest, model: str) -> Json:
-        asked = with_defaults(request, self._config)
-        takes_temperature = asked.temperature is not None and _TAKES_TEMPERATURE.search(model)
-        system = "\n\n".join(message.text for message in asked.messages if message.role == "system" and message.text)
+        takes_temperature = request.temperature is not None and _TAKES_TEMPERATURE.search(model)
+        system = "\n\n".join(message.text for message in request.messages if message.role == "system" and message.text)
         options = {
             "system": system or None,
             # Anthropic's scale ends at 1.
-            "temperature": min(asked.temperature or 0.0, 1.0) if takes_temperature else None,
-            "stop_sequences": list(asked.stop) or None,
-            **_tools(asked),
+            "temperature": min(request.temperature or 0.0, 1.0) if takes_temperature else None,
+            "stop_sequences": list(request.stop) or None,
+            **_tools(request),
         }
         return {
             "model": model,
-            "max_tokens": asked.max_tokens or _MAX_TOKENS,
-            "messages": _turns(asked.messages),
+            "max_tokens": request.max_tokens or _MAX_TOKENS,
+            "messages": _turns(request.messages),
             **{name: value for name, value in options.items() if value is not None},
-            **asked.extra,
+            **request.extra,
         }
 
 

@@ -23,7 +23,7 @@ from toolkit.messages import (
 )
 from toolkit.providers.assembly import Assembly
 from toolkit.providers.connection import Connection, http_client
-from toolkit.providers.row import address, key, with_defaults
+from toolkit.providers.row import address, key
 
 _PROVIDER = "openai"
 _HOME = "https://api.openai.com/v1"
@@ -51,7 +51,7 @@ def connect(auth: Mapping[str, str], config: Mapping[str, Any]) -> "OpenAI":
 
     Args:
         auth: `api_key`, and `base_url` where the key belongs to one.
-        config: `base_url`, which wins; `temperature`, `max_tokens` and `extra` for requests that say nothing of them.
+        config: `base_url`, which wins.
 
     Raises:
         AuthenticationFailed: OpenAI needs a key and there is none.
@@ -62,9 +62,7 @@ def connect(auth: Mapping[str, str], config: Mapping[str, Any]) -> "OpenAI":
     base_url = address(_PROVIDER, auth, config)
     api_key = key(_PROVIDER, "OPENAI_API_KEY", auth, needed=base_url is None)
     client = AsyncOpenAI(api_key=api_key, base_url=base_url or _HOME, max_retries=0, http_client=http_client())
-    return OpenAI(
-        Connection(_PROVIDER, client, AsyncStream[object], api_key), config, at_home=base_url in (None, _HOME)
-    )
+    return OpenAI(Connection(_PROVIDER, client, AsyncStream[object], api_key), at_home=base_url in (None, _HOME))
 
 
 class OpenAI:
@@ -72,13 +70,11 @@ class OpenAI:
 
     Args:
         connection: the SDK's client.
-        config: the row's settings.
         at_home: the address is OpenAI's own.
     """
 
-    def __init__(self, connection: Connection, config: Mapping[str, Any], *, at_home: bool) -> None:
+    def __init__(self, connection: Connection, *, at_home: bool) -> None:
         self._connection = connection
-        self._config = config
         self._at_home = at_home
 
     async def complete(self, request: ChatRequest, /, model: str, *, timeout: float) -> Completion:
@@ -109,24 +105,23 @@ class OpenAI:
         await self._connection.close()
 
     def _body(self, request: ChatRequest, model: str) -> Json:
-        asked = with_defaults(request, self._config)
         is_new = bool(_NEW.search(model))
         thinks = is_new and "-chat" not in model
         # Local servers know only the old name, and would silently set no limit under the new one; OpenAI's new models
         # know only the new one, wherever they are served.
         limit = "max_completion_tokens" if self._at_home or is_new else "max_tokens"
         options = {
-            "temperature": None if thinks else asked.temperature,
-            limit: asked.max_tokens,
-            "stop": list(asked.stop) or None,
-            "seed": asked.seed,
-            "tools": [_tool(tool) for tool in asked.tools] or None,
+            "temperature": None if thinks else request.temperature,
+            limit: request.max_tokens,
+            "stop": list(request.stop) or None,
+            "seed": request.seed,
+            "tools": [_tool(tool) for tool in request.tools] or None,
         }
         return {
             "model": model,
-            "messages": [_message(message) for message in asked.messages],
+            "messages": [_message(message) for message in request.messages],
             **{name: value for name, value in options.items() if value is not None},
-            **asked.extra,
+            **request.extra,
         }
 
 

@@ -1,11 +1,9 @@
-"""What a model's row tells its vendor: the address, the key, and what to assume where a request says nothing."""
+"""What a model's row tells its vendor: the address and the key."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from toolkit.errors import AuthenticationFailed, ConfigError
-from toolkit.messages import ChatRequest
 
 
 def address(provider: str, auth: Mapping[str, str], config: Mapping[str, Any]) -> str | None:
@@ -36,15 +34,3 @@ def key(provider: str, variable: str, auth: Mapping[str, str], *, needed: bool) 
             f"The key of {provider} has characters that no key has; copy it again into {variable}.", provider=provider
         )
     return text or "none"
-
-
-def with_defaults(request: ChatRequest, config: Mapping[str, Any]) -> ChatRequest:
-    """The request with what the row's settings say where the caller says nothing: temperature, max_tokens, extra."""
-    if not config.keys() & {"temperature", "max_tokens", "extra"}:
-        return request
-    return replace(
-        request,
-        temperature=config.get("temperature") if request.temperature is None else request.temperature,
-        max_tokens=config.get("max_tokens") if request.max_tokens is None else request.max_tokens,
-        extra={**config.get("extra", {}), **request.extra},
-    )
