@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from mcp.types import ReadResourceResult, ResourceTemplate, TextResourceContents
 
-from toolkit.errors import NotFound
+from toolkit.errors import NotFound, choices
 
 if TYPE_CHECKING:
     from toolkit.toolkit import Toolkit
@@ -41,7 +41,7 @@ async def read(tk: "Toolkit", uri: str) -> ReadResourceResult:
         if uri.startswith(prefix):
             text = await text_of(tk, unquote(uri.removeprefix(prefix)))
             return ReadResourceResult(contents=[TextResourceContents(uri=uri, mime_type="text/plain", text=text)])
-    raise NotFound(f"There is no resource {uri!r}; there are {', '.join(t.uri_template for t in TEMPLATES)}.")
+    raise NotFound(f"There is no resource {uri!r}; {choices(t.uri_template for t in TEMPLATES)}.")
 
 
 async def _chunk(tk: "Toolkit", name: str) -> str:

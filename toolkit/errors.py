@@ -32,7 +32,7 @@ An error marked ↻ is `retryable`: the same request may succeed a moment later.
 Every message is one sentence (or two) for the person who must act on it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -203,6 +203,13 @@ class ToolError(ToolkitError):
 
 class ToolArgumentsError(ToolError):
     """The arguments do not fit the tool's parameters; the message names the wrong one."""
+
+
+def choices(names: Iterable[str]) -> str:
+    """The end of a sentence that says what there is instead: `there are 'a', 'b'`; at most 20 of `names`."""
+    known = [repr(name) for name in names]
+    shown = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")  # noqa: PLR2004 - a sentence, not a page
+    return f"there {'are' if len(known) > 1 else 'is'} {shown or 'none'}"
 
 
 def _reasons(attempts: Sequence["Attempt"]) -> list[str]:

@@ -65,7 +65,7 @@ async def test_a_name_wins_over_an_id(catalog: Catalog) -> None:
 
 
 async def test_a_model_that_is_not_there_is_answered_with_the_nearest_and_how_to_add_it(catalog: Catalog) -> None:
-    with pytest.raises(NotFound, match="there is none at all"):
+    with pytest.raises(NotFound, match="there is none"):
         await catalog.get("smal")
     await catalog.add("openai", "gpt-x", name="small")
     await catalog.add("openai", "gpt-y", name="large")

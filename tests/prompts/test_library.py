@@ -95,7 +95,7 @@ def test_an_edited_prompt_counts_at_once(prompts: Prompts, folder: Path) -> None
 
 @pytest.mark.parametrize("name", ["nothing", "../errors", "/etc/passwd", "", "a\0b", "library.py"])
 def test_a_prompt_that_is_not_there_is_told_with_what_there_is(prompts: Prompts, name: str) -> None:
-    with pytest.raises(NotFound, match="there are answer_from_sources, greeting"):
+    with pytest.raises(NotFound, match="there are 'answer_from_sources', 'greeting'"):
         prompts.get(name)
 
 

@@ -157,7 +157,7 @@ async def test_top_k_is_bounded(retriever: Retriever, top_k: int) -> None:
 
 async def test_an_unknown_collection_is_told_with_what_there_is(retriever: Retriever) -> None:
     for where in ("birds", ["default", "birds"]):
-        with pytest.raises(NotFound, match=r"There is no collection 'birds'; there are 'default'\."):
+        with pytest.raises(NotFound, match=r"There is no collection 'birds'; there is 'default'\."):
             await retriever.search("stork", collection=where)
 
 

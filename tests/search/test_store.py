@@ -117,7 +117,7 @@ async def test_an_unknown_collection_is_told_with_what_there_is(documents: Docum
             await ask("x")
     await documents.ingest(Document("a", "Text."), collection="birds")
     for ask in (documents.status, documents.remove_collection):
-        with pytest.raises(NotFound, match=r"There is no collection 'x'; there are 'birds'\."):
+        with pytest.raises(NotFound, match=r"There is no collection 'x'; there is 'birds'\."):
             await ask("x")
 
 

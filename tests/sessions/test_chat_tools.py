@@ -68,7 +68,7 @@ async def test_a_tool_knows_in_whose_name_it_is_called(house: House) -> None:
     [
         (("add", {"a": 1}), "Error: add: `b` is missing, for example 1."),
         (("ad", {}), "Error: There is no tool 'ad'; the nearest is 'add'."),
-        (("secret", {}), "Error: There is no tool 'secret'; there are add, flood."),
+        (("secret", {}), "Error: There is no tool 'secret'; there are 'add', 'flood'."),
         (("flood", {"length": 10}), "xxxxxxxxxx"),
     ],
 )

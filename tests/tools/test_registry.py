@@ -50,7 +50,7 @@ def test_read_only_leaves_out_what_changes_something(registry: ToolRegistry) -> 
 def test_a_preset_or_a_name_that_there_is_not_is_refused_rather_than_empty(registry: ToolRegistry) -> None:
     with pytest.raises(NotFound, match="There is no preset 'defualt'; the nearest is 'default'"):
         registry.list(preset="defualt")
-    with pytest.raises(NotFound, match="There is no preset 'x'; there are admin, default, search"):
+    with pytest.raises(NotFound, match="There is no preset 'x'; there are 'admin', 'default', 'search'"):
         registry.list(preset="x")
     with pytest.raises(NotFound, match="nearest is 'semantic_search'"):
         registry.list(["semantic_serach"])
@@ -98,9 +98,9 @@ async def test_a_tool_is_called_by_name_in_the_callers_context(registry: ToolReg
 async def test_an_unknown_tool_is_answered_with_the_nearest(registry: ToolRegistry) -> None:
     with pytest.raises(NotFound, match="There is no tool 'semantic_serach'; the nearest is 'semantic_search'"):
         await registry.call("semantic_serach", {})
-    with pytest.raises(NotFound, match="There is no tool 'q'; there are semantic_search, delete_document, add"):
+    with pytest.raises(NotFound, match="There is no tool 'q'; there are 'semantic_search', 'delete_document', 'add'"):
         registry.remove("q")
-    with pytest.raises(NotFound, match="there are none"):
+    with pytest.raises(NotFound, match="there is none"):
         ToolRegistry().get("q")
 
 

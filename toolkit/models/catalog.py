@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from toolkit import providers
 from toolkit.db import Database, Statement
-from toolkit.errors import ConfigError, Conflict, NotFound
+from toolkit.errors import ConfigError, Conflict, NotFound, choices
 from toolkit.models import rows as table
 from toolkit.models.checks import check_config, check_priority, check_text, refuse_secrets
 from toolkit.models.model import Change, Model
@@ -73,7 +73,7 @@ class Catalog:
             Conflict: the name is taken.
         """
         if provider not in providers.known():
-            raise ConfigError(f"There is no provider {provider!r}; there are {', '.join(providers.known())}.")
+            raise ConfigError(f"There is no provider {provider!r}; {choices(providers.known())}.")
         moment = now()
         added = Model(
             id=new_id(),
@@ -349,12 +349,7 @@ def _missing(name: str, listed: Sequence[Model]) -> str:
     wanted = redact(name)
     near = get_close_matches(name, [model.name for model in listed], n=3, cutoff=0.5)
     near += [model.name for model in listed if name in (model.model, f"{model.provider}/{model.model}")]
-    if near:
-        there = f"near to it: {', '.join(map(repr, dict.fromkeys(near)))}"
-    elif listed:
-        there = f"there are {', '.join(repr(model.name) for model in listed[:5])}"
-    else:
-        there = "there is none at all"
+    there = f"near to it: {', '.join(map(repr, dict.fromkeys(near)))}" if near else choices(m.name for m in listed)
     return (
         f"There is no model {wanted!r} ({there}); "
         f"add it with `toolkit models add PROVIDER MODEL --name {wanted}`, or write provider/model."

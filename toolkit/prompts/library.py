@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.errors import ConfigError, NotFound
+from toolkit.errors import ConfigError, NotFound, choices
 
 if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
@@ -87,7 +87,7 @@ class Prompts:
             if path.parent == folder and path.is_file():
                 return _read(path)
         names = sorted({path.stem for folder in self._folders for path in folder.glob("*.md")})
-        raise NotFound(f"There is no prompt {name!r}; there are {', '.join(names)}.")
+        raise NotFound(f"There is no prompt {name!r}; {choices(names)}.")
 
     def render(self, name: str, /, **arguments: Any) -> str:
         """The text of a prompt with its gaps filled.

@@ -5,7 +5,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from toolkit.errors import ConfigError
+from toolkit.errors import ConfigError, choices
 from toolkit.providers.base import Provider
 
 
@@ -27,7 +27,7 @@ def connect(provider: str, auth: Mapping[str, str], config: Mapping[str, Any]) -
         AuthenticationFailed: its key is missing.
     """
     if provider not in known():
-        raise ConfigError(f"There is no provider {provider!r}; there are {', '.join(known())}.")
+        raise ConfigError(f"There is no provider {provider!r}; {choices(known())}.")
     connected: Provider = _file(provider).connect(auth, config)
     return connected
 

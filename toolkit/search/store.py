@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from toolkit import stamps
 from toolkit.db import Database, Row, Statement, as_json, as_time
-from toolkit.errors import ConfigError, Conflict, NotFound
+from toolkit.errors import ConfigError, Conflict, NotFound, choices
 from toolkit.search.documents import Chunk, CollectionInfo, Document, Status, StoredDocument
 
 MOST_NEIGHBORS = 20
@@ -268,8 +268,7 @@ def no_collection(name: str, names: Sequence[str]) -> NotFound:
     """The error that says that there is no collection `name`, only those of `names`."""
     if not names:
         return NotFound("Nothing has been ingested yet; add documents first, e.g. with `toolkit ingest docs/`.")
-    shown = ", ".join(repr(each) for each in names[:20]) + (", …" if len(names) > 20 else "")  # noqa: PLR2004 - one line
-    return NotFound(f"There is no collection {name!r}; there are {shown}.")
+    return NotFound(f"There is no collection {name!r}; {choices(names)}.")
 
 
 def checked_name(collection: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias, TypeVar, overload
 
-from toolkit.errors import ConfigError, Conflict, NotFound, ToolArgumentsError
+from toolkit.errors import ConfigError, Conflict, NotFound, ToolArgumentsError, choices
 from toolkit.tools.complaints import nearest
 from toolkit.tools.tool import Tool, ToolContext, ToolResult, make_tool, valid_name
 
@@ -130,4 +130,4 @@ def no_such(what: str, name: str, names: Iterable[str]) -> str:
     meant = nearest(name, known)
     if meant:
         return f"There is no {what} {name!r}; the nearest is {meant!r}."
-    return f"There is no {what} {name!r}; there are {', '.join(known) or 'none'}."
+    return f"There is no {what} {name!r}; {choices(known)}."
