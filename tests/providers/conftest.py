@@ -9,7 +9,7 @@ from toolkit.messages import ChatRequest, Completion, Message
 from toolkit.providers.base import Provider
 from toolkit.testing.vendors import VendorServer
 
-KEY = "sk-a-key-that-nobody-may-see"
+KEY = "key-of-a-shape-that-nobody-knows"
 LONG = 30.0
 HELLO = ChatRequest((Message("user", "hi there"),))
 

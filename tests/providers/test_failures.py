@@ -130,6 +130,12 @@ def test_error_objects_of_every_shape_are_understood(
     assert (error.status, error.request_id) == (status, "r")
 
 
+def test_a_key_is_kept_out_of_the_words_of_an_exception_and_of_an_answer() -> None:
+    illegal = httpx2.LocalProtocolError(f"Illegal header value b'Bearer {KEY}'")
+    assert KEY not in str(error_of_exception("openai", illegal, KEY, seconds=3))
+    assert KEY not in str(error_of_response("openai", 401, {}, {"error": {"message": f"No {KEY}"}}, KEY))
+
+
 def test_a_long_complaint_is_cut_and_its_line_breaks_are_gone() -> None:
     error = error_of_response("openai", 400, {}, {"error": {"message": "no\n" * 1000}})
     assert len(str(error)) < 400

@@ -27,8 +27,10 @@ async def test_each_question_takes_the_next_line_and_is_remembered() -> None:
 
 
 async def test_a_script_without_a_line_left_is_an_error_that_says_what_to_do() -> None:
+    model = Scripted("The last line.")
+    await model.complete(HELLO, "m", timeout=LONG)
     with pytest.raises(InvalidRequest, match=r"add one with say"):
-        await Scripted().complete(HELLO, "m", timeout=LONG)
+        await model.complete(HELLO, "m", timeout=LONG)
 
 
 async def test_a_text_streams_word_by_word_and_a_list_in_its_own_pieces() -> None:
