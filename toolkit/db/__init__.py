@@ -54,7 +54,9 @@ def open_database(settings: Settings) -> Database:
     if scheme in ("postgresql", "postgres", "postgresql+asyncpg"):
         sizes = (settings.min_connections, settings.max_connections)
         return _postgres()(settings.schema, url=url, sizes=sizes)
-    raise ConfigError(f"The database URL {redact(url)!r} must begin with sqlite:// or postgresql://.")
+    raise ConfigError(
+        f"The database URL {redact(url)!r} must begin with sqlite:// or postgresql://; a file is sqlite:///work.db."
+    )
 
 
 def borrow_database(pool: "asyncpg.Pool[Any]", schema: str) -> Database:

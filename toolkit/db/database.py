@@ -96,6 +96,7 @@ class Database(Protocol):
         """Connect and migrate now rather than on first use; harmless when it is open.
 
         Raises:
+            ConfigError: its URL cannot be read.
             DatabaseUnavailable: it cannot be reached; the sentence says what to do.
             MigrationError: its tables are newer than this version, or were changed by hand.
         """

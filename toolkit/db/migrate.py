@@ -40,7 +40,7 @@ class Migration:
         version: its number; the first is 1.
         name: number and name, e.g. `0003_sessions`.
         checksum: SHA-256 of `sql`.
-        sql: the text, with line ends normalised.
+        sql: the text; its line ends are the same on every system.
     """
 
     version: int
@@ -78,7 +78,7 @@ def load(folder: Path, dialect: str) -> tuple[Migration, ...]:
         version = int(match["version"])
         if version in found:
             raise MigrationError(f"Two migrations in {folder} have the number {version:04}; renumber {path.name}.")
-        sql = path.read_text(encoding="utf-8").replace("\r\n", "\n")
+        sql = path.read_text(encoding="utf-8")  # it makes all line ends alike, as a checkout may not
         checksum = hashlib.sha256(sql.encode()).hexdigest()
         found[version] = Migration(version, f"{match['version']}_{match['name']}", checksum, sql)
     for expected, version in enumerate(found, start=1):

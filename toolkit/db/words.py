@@ -23,14 +23,18 @@ _PUNCTUATION = re.compile(r"[\x00-/:-@\[-`{-\x7f]+")
 
 
 def phrases(terms: Iterable[str]) -> list[tuple[str, int]]:
-    """Each different phrase of `terms` in lower case, in order, with how often it was said (at most three times).
+    """Each different phrase of `terms`, in order, with how often it was said (at most three times).
 
     A phrase holds letters, digits and single spaces, of any script; what looked like one term (`router.complete`)
     stays one phrase. Terms of stop words only, or of no word at all, are left out; so is what follows the 64th.
     """
     counts: Counter[str] = Counter()
+    spelling: dict[str, str] = {}
     for term in terms:
-        words = _PUNCTUATION.sub(" ", term).encode(errors="ignore").decode().lower().split()
-        if any(c.isalnum() for word in words for c in word) and not STOP_WORDS.issuperset(words):
-            counts[" ".join(words)] += 1
-    return [(phrase, min(count, MAX_REPEATS)) for phrase, count in list(counts.items())[:MAX_PHRASES]]
+        phrase = " ".join(_PUNCTUATION.sub(" ", term).encode(errors="ignore").decode().split())
+        folded = phrase.lower()
+        if any(c.isalnum() for c in folded) and not STOP_WORDS.issuperset(folded.split()):
+            counts[folded] += 1
+            # As it was written: a Postgres database of the locale C knows no other case than ASCII's.
+            spelling.setdefault(folded, phrase)
+    return [(spelling[folded], min(count, MAX_REPEATS)) for folded, count in list(counts.items())[:MAX_PHRASES]]

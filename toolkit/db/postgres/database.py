@@ -1,9 +1,11 @@
 """The database in a schema of Postgres."""
 
 import asyncio
+import logging
 import random
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -63,10 +65,12 @@ class PostgresDatabase:
         self._known = migrate.load(migrations or migrate.default_folder(), self.dialect)
         self._renderer = Renderer(schema, migrate.tables(self._known))
         self._where = f"the database {self.url}"
-        self._opening = asyncio.Lock()
+        self._starting: asyncio.Task[None] | None = None
         self._pool: asyncpg.Pool[Any] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
+        self._running = 0  # operations that hold, or wait for, a connection
+        self._idle: asyncio.Event | None = None  # set when the last of them ends; there while somebody closes
         self._lexical = PostgresLexicalIndex(self)
 
     @property
@@ -92,10 +96,15 @@ class PostgresDatabase:
     async def close(self) -> None:
         """See `Database.close`."""
         self._closed = True
+        if self._starting:
+            await asyncio.wait([self._starting])
+        if self._running:
+            self._idle = self._idle or asyncio.Event()
+            await self._idle.wait()
         if self._pool is None:
             return
         self._check_loop()
-        pool, self._pool, self._loop = self._pool, None, None
+        pool, self._pool, self._loop, self._idle = self._pool, None, None, None
         if pool is not self._borrowed:
             await pool.close()
 
@@ -114,14 +123,12 @@ class PostgresDatabase:
     async def fetch_all(self, sql: str | Sql, /, **values: Any) -> list[Row]:
         """See `Database.fetch_all`."""
         text, bound = self._renderer.render(sql, values)
-        pool = await self._ready()
-        return [dict(row) for row in await self._insist(lambda: pool.fetch(text, *bound))]
+        return [dict(row) for row in await self._insist(lambda pool: pool.fetch(text, *bound))]
 
     async def fetch_one(self, sql: str | Sql, /, **values: Any) -> Row | None:
         """See `Database.fetch_one`."""
         text, bound = self._renderer.render(sql, values)
-        pool = await self._ready()
-        row = await self._insist(lambda: pool.fetchrow(text, *bound))
+        row = await self._insist(lambda pool: pool.fetchrow(text, *bound))
         return None if row is None else dict(row)
 
     async def execute(self, sql: str | Sql, /, **values: Any) -> list[Row]:
@@ -131,47 +138,60 @@ class PostgresDatabase:
     async def write(self, *statements: Statement) -> list[list[Row]]:
         """See `Database.write`."""
         rendered = [(*self._renderer.render(s.sql, s.values), s.unmatched) for s in statements]
-        pool = await self._ready()
         try:
-            return await self._insist(lambda: _write_once(pool, rendered))
+            return await self._insist(lambda pool: _write_once(pool, rendered))
         except Unmatched as unmatched:
             raise unmatched.error from None
 
-    async def _insist(self, work: Callable[[], Awaitable[T]]) -> T:
+    async def _insist(self, work: Callable[["asyncpg.Pool[Any]"], Awaitable[T]]) -> T:
         """Do `work`, again if it was certainly not done: the connection was lost early, or others were in the way."""
-        with in_plain_words(self._where):
-            for pause in PAUSES:
-                try:
-                    return await work()
-                except TimeoutError:
-                    raise  # it has waited long enough
-                except (*LOST, *UNDONE):
-                    await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - no secret hangs on it
-            return await work()
+        pool = await self._ready()
+        self._running += 1
+        try:
+            with in_plain_words(self._where):
+                for pause in PAUSES:
+                    try:
+                        return await work(pool)
+                    except (*LOST, *UNDONE) as error:
+                        if isinstance(error, TimeoutError) or pool.is_closing():  # it has waited long enough
+                            raise
+                        await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - no secret hangs on it
+                return await work(pool)
+        finally:
+            self._running -= 1
+            if self._idle and not self._running:
+                self._idle.set()
 
     async def _ready(self) -> "asyncpg.Pool[Any]":
-        self._check_loop()
-        if self._pool is None or self._closed:
-            async with self._opening:
-                self._pool = self._pool or await self._start()
-        return self._pool
-
-    async def _start(self) -> "asyncpg.Pool[Any]":
         if self._closed:
             raise DatabaseUnavailable(f"The connection to {self._where} is closed; open it again.")
-        with in_plain_words(self._where):
-            pool = self._borrowed or await self._connect(self._sizes[0])
-            try:
-                async with pool.acquire() as connection:
-                    self._check_server(connection)
-                    await tables.migrate(connection, self._schema, self._known, stamps.now(), self._renderer)
-            except BaseException:
-                if pool is not self._borrowed:
-                    await pool.close()
-                raise
-        return pool
+        self._check_loop()
+        if self._pool:
+            return self._pool
+        if self._starting is None:
+            self._starting = asyncio.create_task(self._start())
+            self._starting.add_done_callback(lambda task: task.cancelled() or task.exception())  # maybe nobody waits
+        await asyncio.shield(self._starting)  # one caller's cancellation is not the others'
+        return await self._ready()
+
+    async def _start(self) -> None:
+        try:
+            with in_plain_words(self._where):
+                pool = self._borrowed or await self._connect(self._sizes[0])
+                try:
+                    async with pool.acquire() as connection:
+                        self._check_server(connection)
+                        await tables.migrate(connection, self._schema, self._known, stamps.now(), self._renderer)
+                except BaseException:
+                    if pool is not self._borrowed:
+                        await pool.close()
+                    raise
+            self._pool, self._loop = pool, asyncio.get_running_loop()
+        finally:
+            self._starting = None
 
     async def _connect(self, least: int) -> "asyncpg.Pool[Any]":
+        logging.getLogger("asyncpg.pool").addFilter(_one_line)
         try:
             return await asyncpg.create_pool(
                 self._dsn, min_size=least, max_size=self._sizes[1], reset=_leave_as_it_is, timeout=CONNECT_TIMEOUT
@@ -185,11 +205,10 @@ class PostgresDatabase:
             ) from error
 
     def _check_loop(self) -> None:
-        """Claim the running loop, or say that another one has the pool; asyncpg would fail in less plain words."""
+        """Say that another loop has the pool; asyncpg would fail in less plain words, or wait for ever."""
         owner = self._loop or getattr(self._borrowed, "_loop", None)  # asyncpg has no public way to ask
         if owner not in (None, asyncio.get_running_loop()):
             raise DatabaseError(f"The pool of {self._where} belongs to another event loop; open a database in each.")
-        self._loop = asyncio.get_running_loop()
 
     def _check_server(self, connection: Connection) -> None:
         version = connection.get_server_version()
@@ -204,30 +223,52 @@ class PostgresDatabase:
             )
 
 
+def _one_line(record: logging.LogRecord) -> bool:
+    """Take the stack trace off what asyncpg logs every few seconds while a server is away; keep its reason."""
+    if record.exc_info:
+        record.msg, record.exc_info = f"{record.msg}: {record.exc_info[1]}", None
+    return True
+
+
 async def _leave_as_it_is(_: "asyncpg.Connection[Any]") -> None:
     """Save the round trip that resets a connection of our own pool: nobody sets anything there."""
 
 
 async def _write_once(pool: "asyncpg.Pool[Any]", statements: list[Rendered]) -> list[list[Row]]:
-    async with pool.acquire() as connection:
-        if len(statements) == 1 and statements[0][2] is None:
-            return [await _write_alone(connection, statements[0])]
-        finished = False
-        try:
-            async with connection.transaction():
-                results = [await _fetch(connection, statement) for statement in statements]
-                finished = True
-        except LOST as error:
-            if finished:
-                raise Doubtful from error
-            raise
-        return results
-
-
-async def _write_alone(connection: Connection, statement: Rendered) -> list[Row]:
-    """A statement that is its own transaction costs one round trip instead of three."""
+    results = None
     try:
-        return await _fetch(connection, statement)
+        async with pool.acquire() as connection:
+            results = await _transact(connection, statements)
+    except LOST:
+        if results is None:
+            raise
+        # The commit was acknowledged; only giving the connection back has failed.
+    return results
+
+
+async def _transact(connection: Connection, statements: list[Rendered]) -> list[list[Row]]:
+    if len(statements) == 1 and statements[0][2] is None:
+        # A statement alone is its own transaction: one round trip instead of three.
+        with _doubt():
+            return [await _fetch(connection, statements[0])]
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        results = [await _fetch(connection, statement) for statement in statements]
+    except BaseException:
+        with suppress(*LOST):
+            await transaction.rollback()
+        raise
+    with _doubt():
+        await transaction.commit()
+    return results
+
+
+@contextmanager
+def _doubt() -> Iterator[None]:
+    """Inside, losing the connection means not knowing whether the commit was done."""
+    try:
+        yield
     except LOST as error:
         raise Doubtful from error
 

@@ -21,15 +21,15 @@ class Doubtful(Exception):
     """The connection was lost after the commit was sent: nobody here knows whether it was done."""
 
 
-# The connection, or the server behind it, is gone. `InternalClientError` is what asyncpg raises when a server dies in
-# the middle of its answer.
+# The connection, or the server behind it, is gone.
 LOST = (
     OSError,  # also TimeoutError
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
-    asyncpg.InternalClientError,
+    asyncpg.InternalClientError,  # the server died in the middle of its answer
+    asyncpg.InterfaceError,  # the connection died between two statements, and asyncpg has taken it back
 )
 # The transaction was undone because of others; the same one may succeed a moment later.
 UNDONE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
@@ -68,10 +68,9 @@ _SENTENCES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[Tool
         DatabaseUnavailable,
         "No connection is free in {where}; lower TOOLKIT_MAX_CONNECTIONS.",
     ),
-    (LOST, DatabaseUnavailable, "No connection to {where} ({said}); check that it is up, and its URL."),
     (asyncpg.ClientConfigurationError, ConfigError, "The URL of {where} cannot be used ({said}); correct it."),
-    (ValueError, DatabaseError, "A value cannot be kept in {where}: {said}."),
-    (asyncpg.InterfaceError, DatabaseUnavailable, "The pool of {where} cannot be used ({said}); open it again."),
+    (asyncpg.DataError, DatabaseError, "A value cannot be kept in {where}: {said}."),
+    (LOST, DatabaseUnavailable, "No connection to {where} ({said}); check that it is up, and its URL."),
 )
 _OTHER = (DatabaseError, "The statement failed in {where}: {said}.")
 
@@ -92,7 +91,7 @@ def in_plain_words(where: str) -> Iterator[None]:
     """Inside, an error of Postgres, of asyncpg or of the network becomes one of the toolkit's."""
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, *LOST, Doubtful) as error:
+    except (asyncpg.PostgresError, *LOST, Doubtful) as error:
         raise translate(error, where) from error
 
 
@@ -105,5 +104,5 @@ def _columns(error: Exception) -> str:
     """The columns of a violated key, e.g. `models.name`."""
     if not isinstance(error, asyncpg.PostgresError):
         return ""
-    key = re.match(r"Key \((.*?)\)=", error.detail or "")
+    key = re.match(r"Key \((.*?)\)=", (error.detail or "").replace('"', ""))
     return ", ".join(f"{error.table_name}.{name}" for name in (key[1].split(", ") if key else ()))
