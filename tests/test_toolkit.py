@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 import toolkit
-from toolkit import Toolkit, stamps
+from toolkit import Document, Toolkit, stamps
 from toolkit.errors import AllModelsFailed, DatabaseUnavailable, NotFound, SessionExpired
 from toolkit.settings import Settings
 from toolkit.testing.vendors import Fault, VendorServer
@@ -244,6 +244,19 @@ async def test_the_tools_say_what_the_methods_say(tk: Toolkit, vendors: VendorSe
     assert "user: Well?\nassistant: Yes." in read.text
     assert [s["title"] for s in listed.data["sessions"]] == ["by tool"]
     assert [m["provider"] for m in models.data["models"]] == ["openai", "anthropic", "offline"]
+
+
+async def test_the_tool_ask_names_the_chunks_that_its_answer_rests_on(tk: Toolkit, vendors: VendorServer) -> None:
+    await tk.ingest(Document("ports.md", "# Ports\n\nThe harbour of Visby opens at seven.\n", kind="markdown"))
+    vendors.say("At seven [1].", vendor="openai")
+
+    result = await tk.tools.call("ask", {"question": "When does the harbour open?"})
+
+    [cited] = result.data["citations"]
+    chunk = await tk.tools.call("get_chunk", {"chunk_id": cited["chunk_id"]})
+    assert result.data["answer"] == "At seven [1]."
+    assert "The harbour of Visby opens at seven." in chunk.text
+    assert f"[1] {cited['chunk_id']} ports.md:1-3" in result.text
 
 
 async def test_a_session_is_extended_and_deleted_by_tool(tk: Toolkit) -> None:

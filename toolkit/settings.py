@@ -91,7 +91,7 @@ def _whole(env: Mapping[str, str], name: str, *, default: int, least: int) -> in
     text = env.get(name)
     if not text:
         return default
-    if not text.strip().isdigit() or int(text) < least:
+    if not text.strip().isdecimal() or int(text) < least:
         raise ConfigError(f"{name} is {text!r}; it must be a whole number of at least {least}.")
     return int(text)
 

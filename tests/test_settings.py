@@ -1,0 +1,90 @@
+"""The environment, and what is said where it cannot be used."""
+
+from pathlib import Path
+
+import pytest
+
+from toolkit.errors import ConfigError
+from toolkit.settings import Settings, read_environ
+
+
+def test_without_any_variable_everything_has_a_default_and_the_store_is_a_file_of_the_users(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    settings = Settings.from_env({})
+    assert settings.database_url == f"sqlite:///{tmp_path}/toolkit-mcp/toolkit.db"
+    assert (settings.schema, settings.min_connections, settings.max_connections) == ("toolkit", 1, 10)
+    assert (settings.default_model, settings.session_ttl, settings.prompts_dir) == (None, 86_400, None)
+    assert settings.log_level == "WARNING"
+
+
+def test_each_variable_is_read() -> None:
+    settings = Settings.from_env(
+        {
+            "TOOLKIT_DATABASE_URL": "sqlite://",
+            "TOOLKIT_SCHEMA": "mine",
+            "TOOLKIT_MIN_CONNECTIONS": "0",
+            "TOOLKIT_MAX_CONNECTIONS": "3",
+            "TOOLKIT_DEFAULT_MODEL": "openai/x",
+            "TOOLKIT_SESSION_TTL": "60",
+            "TOOLKIT_PROMPTS_DIR": "prompts",
+            "TOOLKIT_LOG_LEVEL": "info",
+        }
+    )
+    assert settings.database_url == "sqlite://"
+    assert (settings.schema, settings.min_connections, settings.max_connections) == ("mine", 0, 3)
+    assert (settings.default_model, settings.session_ttl) == ("openai/x", 60)
+    assert (settings.prompts_dir, settings.log_level) == (Path("prompts"), "INFO")
+
+
+@pytest.mark.parametrize(
+    ("environ", "given", "used"),
+    [
+        ({"DATABASE_URL": "sqlite:///a.db"}, None, "sqlite:///a.db"),
+        ({"DATABASE_URL": "sqlite:///a.db", "TOOLKIT_DATABASE_URL": "sqlite:///b.db"}, None, "sqlite:///b.db"),
+        ({"TOOLKIT_DATABASE_URL": "sqlite:///b.db"}, "sqlite:///c.db", "sqlite:///c.db"),
+    ],
+)
+def test_the_nearest_database_url_wins(environ: dict[str, str], given: str | None, used: str) -> None:
+    assert Settings.from_env(environ, database_url=given).database_url == used
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("TOOLKIT_SESSION_TTL", "soon", "TOOLKIT_SESSION_TTL is 'soon'; it must be a whole number of at least 1."),
+        ("TOOLKIT_SESSION_TTL", "0", "TOOLKIT_SESSION_TTL is '0'; it must be a whole number of at least 1."),
+        ("TOOLKIT_SESSION_TTL", "²", "TOOLKIT_SESSION_TTL is '²'; it must be a whole number of at least 1."),
+        ("TOOLKIT_MAX_CONNECTIONS", "-1", "TOOLKIT_MAX_CONNECTIONS is '-1'; it must be a whole number of at least 1."),
+        ("TOOLKIT_MIN_CONNECTIONS", "11", "TOOLKIT_MIN_CONNECTIONS is larger than TOOLKIT_MAX_CONNECTIONS; lower it."),
+        ("TOOLKIT_LOG_LEVEL", "loud", "TOOLKIT_LOG_LEVEL is 'loud'; it must be one of DEBUG"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_by_its_name(name: str, value: str, said: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        Settings.from_env({"TOOLKIT_DATABASE_URL": "sqlite://", name: value})
+    assert str(refused.value).startswith(said)
+
+
+def test_the_process_wins_over_a_dotenv_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("TOOLKIT_SCHEMA=from_file\nTOOLKIT_SESSION_TTL=7\nEMPTY\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TOOLKIT_SCHEMA", "from_process")
+    monkeypatch.delenv("TOOLKIT_SESSION_TTL", raising=False)
+    environ = read_environ()
+    assert (environ["TOOLKIT_SCHEMA"], environ["TOOLKIT_SESSION_TTL"]) == ("from_process", "7")
+    assert "EMPTY" not in environ
+
+
+def test_a_dotenv_file_that_is_not_text_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"\xff\xfe\xfa")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"The file \.env cannot be read"):
+        read_environ()
+
+
+def test_the_environment_with_its_keys_is_not_in_the_repr() -> None:
+    settings = Settings.from_env({"TOOLKIT_DATABASE_URL": "sqlite://", "OPENAI_API_KEY": "sk-very-secret-key"})
+    assert "secret" not in repr(settings)
