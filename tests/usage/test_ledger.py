@@ -192,10 +192,13 @@ class Broken:
 
     def __init__(self, waits: asyncio.Event | None = None) -> None:
         self._waits = waits
+        self.mended = False
 
     async def execute(self, *_: Any, **__: Any) -> list[Any]:
         if self._waits:
             await self._waits.wait()
+        if self.mended:
+            return []
         raise DatabaseFull("No space is left; key sk-1234567890abcdef.")
 
 
@@ -207,6 +210,16 @@ async def test_a_ledger_that_cannot_write_never_raises_and_says_so(caplog: pytes
     assert ledger.failures == 2
     assert ledger.last_failure == "No space is left; key ***."
     assert "could not be written" in caplog.text
+
+
+async def test_a_ledger_that_can_write_again_says_so_and_keeps_the_count() -> None:
+    broken = Broken()
+    ledger = Ledger(broken)  # type: ignore[arg-type]  # only `execute` is called
+    await keep(ledger)
+    broken.mended = True
+    await keep(ledger)
+
+    assert (ledger.failures, ledger.last_failure) == (1, None)
 
 
 async def test_an_answer_does_not_wait_long_for_a_slow_ledger(monkeypatch: pytest.MonkeyPatch) -> None:

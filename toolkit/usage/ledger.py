@@ -95,7 +95,7 @@ class Ledger:
 
     Attributes:
         failures: rows that could not be written since the start.
-        last_failure: why the last of them could not, in one sentence; None if all could.
+        last_failure: why the last row could not be written, in one sentence; None if it could.
     """
 
     def __init__(self, db: Database) -> None:
@@ -257,6 +257,8 @@ class Ledger:
             self.failures += 1
             self.last_failure = redact(str(error) or type(error).__name__)
             _log.warning("A call could not be written to the ledger: %s", self.last_failure)
+        else:
+            self.last_failure = None
 
 
 def _values(attempt: Attempt) -> dict[str, Any]:
