@@ -1,0 +1,34 @@
+"""Keys, tokens and passwords are recognised, and nothing else is."""
+
+import pytest
+
+from toolkit.redaction import looks_like_key, redact
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "sk-proj-abcdefgh12345678",
+        "sk-ant-api03-abcdefgh12345678",
+        "gsk_abcdefghijklmnop1234",
+        "AIzaSyA-abcdefghijklmnopqrstuv",
+        "AKIAIOSFODNN7EXAMPLE",
+        "ghp_abcdefghijklmnopqrst1234",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl",
+        "Bearer abcdef.ghijkl-123",
+    ],
+)
+def test_a_key_is_recognised_and_taken_out_of_a_text(secret: str) -> None:
+    assert looks_like_key(secret)
+    assert secret.rsplit(maxsplit=1)[-1] not in redact(f"The key {secret} was refused.")
+
+
+@pytest.mark.parametrize("plain", ["OPENAI_API_KEY", "gpt-6-luna", "http://127.0.0.1:9000/v1", "risk-averse", "task-1"])
+def test_what_is_no_key_is_left_alone(plain: str) -> None:
+    assert not looks_like_key(plain)
+    assert redact(plain) == plain
+
+
+def test_passwords_in_urls_and_named_secrets_are_taken_out() -> None:
+    assert redact("at postgresql://ada:p4ss@db/x") == "at postgresql://ada:***@db/x"
+    assert redact("the word xyzzy", "xyzzy", "") == "the word ***"
