@@ -25,7 +25,9 @@ def test_the_page_of_errors_names_every_error_and_which_are_worth_a_retry() -> N
 
 
 def test_that_all_models_failed_says_of_each_why_and_of_one_that_answered_nothing() -> None:
-    assert str(AllModelsFailed([FAILED, ANSWERED])) == "No model answered. large: RateLimited (Come back later)."
+    assert (
+        str(AllModelsFailed([FAILED, FAILED, ANSWERED])) == "No model answered. large: RateLimited (Come back later)."
+    )
     assert str(DeadlineExceeded(2.5)) == "No answer within 2.5 s."
 
 

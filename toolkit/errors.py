@@ -213,4 +213,6 @@ def choices(names: Iterable[str]) -> str:
 
 
 def _reasons(attempts: Sequence["Attempt"]) -> list[str]:
-    return [f"{a.name}: {a.error} ({(a.message or '').rstrip('.')})." for a in attempts if a.error]
+    """Why each did not answer; a retry that failed in the same way is not told again."""
+    failed = [f"{a.name}: {a.error} ({(a.message or '').rstrip('.')})." for a in attempts if a.error]
+    return list(dict.fromkeys(failed))

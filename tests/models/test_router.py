@@ -257,6 +257,17 @@ async def test_a_last_resort_is_asked_where_there_is_nobody_else(stage: Stage) -
     assert stage.limits == [60.0]
 
 
+async def test_a_last_resort_is_asked_where_it_is_named_as_a_fallback(stage: Stage) -> None:
+    await stage.add("a", error(QuotaExceeded), error(QuotaExceeded))
+    await stage.add("offline", "As you wish.", provider="offline")
+
+    reply = await stage.router.complete(HELLO, model="a", fallbacks=["offline"])
+
+    assert outcomes(reply.attempts) == [("a", "QuotaExceeded"), ("offline", None)]
+    with pytest.raises(AllModelsFailed):
+        await stage.router.complete(HELLO, model="a", fallbacks="chain")
+
+
 async def test_the_row_gives_what_the_request_leaves_open_and_the_request_wins(stage: Stage) -> None:
     config = {"temperature": 0.3, "max_tokens": 50, "extra": {"a": 1, "b": 1}}
     vendor = await stage.add("a", "Hello.", "Hello.", config=config)

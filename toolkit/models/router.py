@@ -199,17 +199,21 @@ class Router:
     async def _candidates(
         self, request: ChatRequest, model: str | None, scope: str, fallbacks: Fallbacks
     ) -> Sequence[Model]:
-        """Who may be asked, in order, each once."""
+        """Who may be asked, in order, each once; a last resort that nobody named only where it can be of use."""
         found = list(await self._catalog.resolve(model, scope=scope))
+        named = set() if model is None else {each.id for each in found}
         if fallbacks == "chain":
             found += await self._catalog.chain(scope)
         else:
             for name in fallbacks:
                 with suppress(ConfigError):  # a fallback that somebody disabled must not fail the call
-                    found += await self._catalog.resolve(name, scope=scope)
+                    fallback = await self._catalog.resolve(name, scope=scope)
+                    named |= {each.id for each in fallback}
+                    found += fallback
         candidates = list({candidate.id: candidate for candidate in found}.values())
         if not request.sources:
-            candidates = [c for c in candidates if not providers.last_resort(c.provider)] or candidates
+            able = [c for c in candidates if c.id in named or not providers.last_resort(c.provider)]
+            candidates = able or candidates
         if not candidates:
             raise ConfigError(
                 "No model is enabled; set OPENAI_API_KEY or ANTHROPIC_API_KEY, "

@@ -16,7 +16,8 @@ class Provider(Protocol):
 
     To add a vendor, add a file to this folder. Its name is what the column `models.provider` says; its function
     `connect(auth, config)` returns a Provider. It imports the vendor's SDK when it is called, not before. A file that
-    says `LAST_RESORT = True` speaks only where the request brings its sources, or where the chain has no other model.
+    says `LAST_RESORT = True` speaks only where the request brings its sources, where somebody names it, or where the
+    chain has no other model.
     """
 
     async def complete(self, request: ChatRequest, /, model: str, *, timeout: float) -> Completion:
