@@ -1,9 +1,11 @@
 """The toolkit in a notebook: a connection that lasts as long as the kernel, and panels to talk and to search.
 
-import notebooks as nb
+    import notebooks as nb
 
-tk = await nb.connect()
-nb.ChatPanel(tk)
+    tk = await nb.connect()
+    nb.ChatPanel(tk)
+
+The panels need ipywidgets, the rest does not.
 """
 
 from importlib import import_module
