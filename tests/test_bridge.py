@@ -316,7 +316,7 @@ async def test_inside_gives_the_object_and_the_loop_that_it_lives_on(house: Hous
 
 def test_work_that_runs_at_the_exit_of_the_process_cleans_up() -> None:
     script = """
-import asyncio, threading
+import asyncio, gc, threading
 from toolkit.bridge import Lane, own_loop
 
 begun = threading.Event()
@@ -331,6 +331,7 @@ async def work():
 
 Lane(own_loop()).call(work)
 begun.wait()
+gc.collect()  # nobody here holds the lane or its work
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout, done.stderr, done.returncode) == ("cleaned up\n", "", 0)

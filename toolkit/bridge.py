@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 _TICK_SECONDS = 0.1
 _END = object()
+_tasks: set[asyncio.Task[None]] = set()  # those of all lanes: a loop holds its tasks by weak references only
 
 
 def open_sync(url: str | None = None) -> AbstractContextManager[Any]:
@@ -163,6 +164,7 @@ class Lane:
 
     def _start(self) -> None:
         self._task = self._loop.create_task(self._serve())
+        _tasks.add(self._task)
         # Not at the end of `_serve`, which never begins where it is cancelled at once.
         self._task.add_done_callback(self._finish)
 
@@ -188,7 +190,8 @@ class Lane:
             if self._at_end:
                 await _settle(self._at_end, Future())
 
-    def _finish(self, _: asyncio.Task[None]) -> None:
+    def _finish(self, task: asyncio.Task[None]) -> None:
+        _tasks.discard(task)
         self._ended.set_result(None)
         while not self._calls.empty():
             if waiting := self._calls.get_nowait():
