@@ -9,7 +9,7 @@ from toolkit.errors import (
     ConfigError,
     NotFound,
 )
-from toolkit.messages import ChatRequest, Message, Source
+from toolkit.messages import Caller, ChatRequest, Message, Source
 from toolkit.sessions.chat import ChatOptions
 
 HI = (Message("user", "hi"),)
@@ -102,3 +102,22 @@ async def test_an_empty_question_is_refused_before_a_model_is_asked(house: House
     with pytest.raises(ConfigError, match="nothing to ask"):
         await house.chat.run(())
     assert house.script.asked == []
+
+
+@pytest.mark.parametrize(
+    ("caller", "named"),
+    [
+        (Caller(), ("ada", "app")),
+        (Caller(user="bob"), ("bob", "app")),
+        (Caller(origin="cli"), ("ada", "cli")),
+    ],
+)
+async def test_what_the_caller_does_not_say_of_itself_the_session_says(
+    house: House, caller: Caller, named: tuple[str, str]
+) -> None:
+    session = await house.sessions.create(user="ada", origin="app")
+    house.script.say("Hello.")
+    reply = await house.chat.run(HI, session=session.id, options=ChatOptions(caller=caller))
+    [call] = await house.ledger.calls(call_id=reply.call_id)
+    assert (call.user, call.origin) == named
+    assert call.session_id == session.id

@@ -12,7 +12,7 @@ from toolkit.errors import ConfigError, Conflict, DeadlineExceeded, StreamInterr
 from toolkit.messages import Delta, Message, Reply, Source, ToolCall
 from toolkit.models.router import Router
 from toolkit.sessions.store import Sessions, keepable
-from toolkit.sessions.turn import ChatOptions, Turn, in_order, new_to
+from toolkit.sessions.turn import ChatOptions, Turn, in_order, new_to, on_behalf_of
 from toolkit.stamps import now
 from toolkit.tools.registry import ToolRegistry, no_such
 
@@ -162,10 +162,11 @@ class Chat:
         specs = tuple(self._tools.get(name).spec for name in tools)
         async with self._alone_in(session, options.timeout):
             looked_at = now()
-            history = await self._sessions.messages(session) if session else []
+            found, history = await self._sessions.read(session) if session else (None, [])
             yield Turn(
                 options=options,
                 session=session,
+                caller=on_behalf_of(options.caller, found),
                 asked=in_order(history, messages, system),
                 kept=new_to(history, messages if remember is None else remember),
                 tools=specs,

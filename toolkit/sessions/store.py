@@ -105,12 +105,20 @@ class Sessions:
         Raises:
             SessionExpired, NotFound: as for `get`.
         """
-        await self.get(session_id)
+        return (await self.read(session_id))[1]
+
+    async def read(self, session_id: str) -> tuple[Session, _Messages]:
+        """The session and what was said in it, oldest first.
+
+        Raises:
+            SessionExpired, NotFound: as for `get`.
+        """
+        session = await self.get(session_id)
         rows = await self._db.fetch_all(
             "SELECT body FROM messages WHERE session_id = :id ORDER BY position",
             id=session_id,
         )
-        return [Message.from_json(as_json(row["body"])) for row in rows]
+        return session, [Message.from_json(as_json(row["body"])) for row in rows]
 
     async def extend(self, session_id: str, *, ttl: int | None = None) -> Session:
         """Let a session live for its whole time again, from now on.

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from toolkit.errors import DeadlineExceeded, ToolError
 from toolkit.messages import Attempt, Caller, ChatRequest, Message, Reply, Source, ToolSpec
+from toolkit.sessions.session import Session
 from toolkit.stamps import new_id
 from toolkit.tools.tool import ToolContext
 
@@ -20,7 +21,8 @@ class ChatOptions:
     Attributes:
         model: see `Toolkit.complete`, as for all that are not described here.
         timeout: seconds for everything together: waiting for the session's turn before, models and tools.
-        caller: for the ledger and the tools. Its session is the one that is given with the question.
+        caller: for the ledger and the tools. Its session is the one that is given with the question; what it does not
+            say of user and origin, the session does.
         on_interrupt: of a stream only: what happens when an answer breaks off after it began.
         max_rounds: how often models are asked, at most, while they ask for tools.
     """
@@ -45,6 +47,7 @@ class Turn:
 
     Attributes:
         session: where it will be kept; None is nowhere.
+        caller: in whose name models are asked and tools are called.
         asked: what the next model is asked, oldest first.
         kept: what the session will keep.
         tools: what the models may have called.
@@ -57,6 +60,7 @@ class Turn:
 
     options: ChatOptions
     session: str | None
+    caller: Caller
     asked: list[Message]
     kept: list[Message]
     tools: tuple[ToolSpec, ...]
@@ -91,14 +95,14 @@ class Turn:
             "scope": options.scope,
             "fallbacks": options.fallbacks,
             "timeout": self.left,
-            "caller": replace(options.caller, session_id=self.session or options.caller.session_id),
+            "caller": self.caller,
             "call_id": self.call_id,
         }
 
     @property
     def context(self) -> ToolContext:
         """In whose name tools are called."""
-        return ToolContext(session_id=self.session, user=self.options.caller.user, origin=self.options.caller.origin)
+        return ToolContext(session_id=self.session, user=self.caller.user, origin=self.caller.origin)
 
     @property
     def left(self) -> float:
@@ -149,6 +153,13 @@ class Turn:
             session_id=self.session,
             milliseconds=(time.monotonic() - self.begun) * 1000,
         )
+
+
+def on_behalf_of(caller: Caller, session: Session | None) -> Caller:
+    """`caller`, and where it says nothing of user and origin, those whom the session belongs to."""
+    if session is None:
+        return caller
+    return Caller(caller.user or session.user, caller.origin or session.origin, session.id)
 
 
 def in_order(history: Sequence[Message], messages: Sequence[Message], system: str | None) -> list[Message]:
