@@ -23,13 +23,12 @@ def test_a_paragraph_is_its_sentences_however_its_lines_are_broken() -> None:
     ]
 
 
-def test_list_items_and_table_rows_are_whole() -> None:
+def test_list_items_and_table_rows_are_whole_and_the_names_of_columns_are_not_quoted() -> None:
     text = "- one item. It has\n  two lines.\n* another\n2. a third\n\n| name | means |\n|---|---|\n| heron | bird |\n"
     assert parts(text) == [
         ("item", "one item. It has two lines."),
         ("item", "another"),
         ("item", "a third"),
-        ("item", "name — means"),
         ("item", "heron — bird"),
     ]
 

@@ -20,6 +20,7 @@ _HEADING = re.compile(r" {0,3}#{1,6}\s+(.*)")
 _FENCE = re.compile(r"\s*(```+|~~~+)\s*([\w+-]*)")
 _ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)])\s+(?=\S)|\s+(?=[a-z_]\w*: )")  # also `name: meaning` in a docstring
 _NOISE = re.compile(r"\s*(?:<!--|\[!\[|!\[|[-=*_|:\s]+$|</?\w+[^>]*>\s*$|[A-Z]\w+:\s*$|[\"']{3}\s*$)")
+_TABLE_RULE = re.compile(r"\s*\|?\s*:?-{2,}[-|:\s]*$")
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[\"'“‘(\[`*_]*[A-Z0-9])")
 _ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|resp|Dr|Mr|Mrs|Ms|St|No|Fig|Eq|Sec|vol|al|[A-Z]))\.$")
 _LONGEST_ABBREVIATION = 8
@@ -118,12 +119,18 @@ def _pieces(lines: Sequence[str]) -> Iterator[tuple[Literal["heading"] | Form, s
         elif heading := _HEADING.match(line):
             yield "heading", heading[1], ""
             number += 1
-        elif not line.strip() or _NOISE.match(line):
+        elif not line.strip() or _NOISE.match(line) or _heads_a_table(lines, number):
             number += 1
         else:
             end = _run_end(lines, number)
             yield from _run(lines[number:end])
             number = end
+
+
+def _heads_a_table(lines: Sequence[str], number: int) -> bool:
+    """Whether a line names the columns of a table, which says nothing by itself."""
+    following = lines[number + 1] if number + 1 < len(lines) else ""
+    return lines[number].lstrip().startswith("|") and bool(_TABLE_RULE.match(following))
 
 
 def _run_end(lines: Sequence[str], start: int) -> int:
