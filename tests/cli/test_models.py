@@ -45,6 +45,19 @@ def test_a_model_is_added_changed_and_removed_and_its_history_says_by_whom(
     assert "enabled: true → false" in shown
 
 
+def test_one_setting_is_changed_or_taken_out_and_the_others_stay(run: Run) -> None:
+    run("models", "add", "openai", "qwen3", "--name", "local", "--config", "base_url=http://127.0.0.1:9/v1")
+    for words in (
+        ("--config", "temperature=0.2", "--config", "max_tokens=9"),
+        ("--config", "max_tokens=", "--auth", "api_key_env=LOCAL_KEY"),
+    ):
+        assert run("models", "set", "local", *words).exit_code == 0
+
+    [row] = [model for model in json.loads(run("models", "list", "--json").stdout) if model["name"] == "local"]
+    assert row["config"] == {"base_url": "http://127.0.0.1:9/v1", "temperature": 0.2}
+    assert row["auth"] == {"api_key_env": "LOCAL_KEY"}
+
+
 def test_a_key_is_refused_and_not_repeated(run: Run) -> None:
     result = run("models", "add", "openai", "gpt-4o", "--auth", "api_key_env=sk-abcdefghijklmnop")
 

@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -123,17 +124,22 @@ def set_(
     auth: tuple[str, ...],
     config: tuple[str, ...],
 ) -> None:
-    """Change a model's row. --auth and --config replace what was there."""
-    _change(
-        name,
-        "is changed",
-        priority=priority,
-        model=model,
-        new_name=rename,
-        scope=scope,
-        auth=pairs(auth) if auth else None,
-        config=_values(config) if config else None,
-    )
+    """Change a model's row. --auth and --config change the NAME that they give; NAME= without a VALUE takes it out."""
+
+    async def change(tk: "Toolkit") -> "Model":
+        row = await tk.models.get(name)
+        return await tk.models.set(
+            name,
+            priority=priority,
+            model=model,
+            new_name=rename,
+            scope=scope,
+            auth=_merged(row.auth, pairs(auth)) if auth else None,
+            config=_merged(row.config, _values(config)) if config else None,
+            by=_person(),
+        )
+
+    _tell(with_toolkit(change), "is changed")
 
 
 @models.command(epilog=example("toolkit models enable small"))
@@ -259,6 +265,11 @@ def _tell(model: "Model", what: str) -> None:
 def _values(arguments: tuple[str, ...]) -> dict[str, Any]:
     """`NAME=VALUE` settings; a value that is JSON (a number, true, a list) is taken as such."""
     return {name: _value(text) for name, text in pairs(arguments).items()}
+
+
+def _merged(row: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the row says, with what was given put in; an empty text takes a name out."""
+    return {name: value for name, value in {**row, **given}.items() if value != ""}
 
 
 def _value(text: str) -> Any:
