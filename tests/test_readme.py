@@ -60,13 +60,14 @@ def test_the_notebook_cell_connects_and_shows_a_panel() -> None:
     namespace: dict[str, Any] = {}
     code = compile(ast.parse(blocks("python")[1]), "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
-    async def cell() -> None:
+    async def cell() -> list[str]:
         result = eval(code, namespace)  # a cell is code with `await` in it; only eval runs such
         if iscoroutine(result):
             await result
+        return [model.name for model in await namespace["tk"].models.chain()]
 
-    asyncio.run(cell())
-    assert type(namespace["tk"]).__name__
+    assert "ChatPanel(tk)" in blocks("python")[1]
+    assert asyncio.run(cell()) == ["offline"], "what the cell connected to works in the cells that follow"
 
 
 def test_the_host_configuration_is_json_that_names_an_installed_command() -> None:

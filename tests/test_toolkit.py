@@ -9,7 +9,7 @@ import pytest
 
 import toolkit
 from toolkit import Document, Toolkit, stamps
-from toolkit.errors import AllModelsFailed, DatabaseUnavailable, NotFound, SessionExpired
+from toolkit.errors import AllModelsFailed, DatabaseFull, DatabaseUnavailable, NotFound, SessionExpired
 from toolkit.settings import Settings
 from toolkit.testing.vendors import Fault, VendorServer
 
@@ -201,6 +201,29 @@ async def test_health_names_the_chain_that_would_be_tried(tk: Toolkit) -> None:
     assert health["status"] == "ready"
     assert health["checks"]["models"]["chain"][-1] == "offline"
     assert len(health["checks"]["models"]["chain"]) == 3
+
+
+async def test_a_ledger_that_cannot_write_breaks_no_answer_and_is_told_by_health(
+    tk: Toolkit, vendors: VendorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object, **__: object) -> None:
+        raise DatabaseFull("There is no space left.")
+
+    vendors.say("Still here.")
+    monkeypatch.setattr(tk.db, "execute", full)
+
+    reply = await tk.complete("Anyone?")
+    health = await tk.health()
+
+    assert reply.text == "Still here."
+    assert health["status"] == "ready"
+    assert health["checks"]["ledger"] == {"ok": False, "milliseconds": 0.0, "message": "There is no space left."}
+
+
+async def test_texts_are_embedded_by_the_model_that_is_named(tk: Toolkit, vendors: VendorServer) -> None:
+    one, other, again = await tk.embed(["a boat", "a bird", "a boat"], model="openai/text-embedding-3-small")
+    assert one == again != other
+    assert [request.path for request in vendors.requests] == ["/v1/embeddings"]
 
 
 async def test_a_chain_without_an_enabled_model_is_not_ready(tk: Toolkit) -> None:
