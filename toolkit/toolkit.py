@@ -15,7 +15,7 @@ from toolkit.messages import Caller, Delta, Json, Message, Reply, conversation
 from toolkit.models.catalog import Catalog
 from toolkit.models.router import Router
 from toolkit.prompts.library import Prompts
-from toolkit.search.answer import Answer, cite, ground
+from toolkit.search.answer import MOST_PASSAGES, Answer, cite, ground
 from toolkit.search.documents import Document, Hit, IngestReport
 from toolkit.search.ingest import Documents, OnProgress
 from toolkit.search.retriever import Retriever
@@ -277,7 +277,7 @@ class Toolkit:
         model: str | None = None,
         user: str | None = None,
         origin: str | None = None,
-        top_k: int = 8,
+        top_k: int = MOST_PASSAGES,
         timeout: float = 60.0,
     ) -> Answer:
         """An answer from the ingested documents, with the passages that it rests on.
@@ -291,7 +291,7 @@ class Toolkit:
             model: as in `complete`.
             user: on whose behalf, for the ledger.
             origin: the application that asks, for the ledger.
-            top_k: how many passages the model may read.
+            top_k: how many passages the model may read, at most `MOST_PASSAGES`; more are left out.
             timeout: seconds for everything together.
 
         Raises:
