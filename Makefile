@@ -33,9 +33,10 @@ $(DEMO): pyproject.toml constraints.txt | $(VENV)/bin/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
-$(TEST): pyproject.toml constraints.txt | $(VENV)/bin/python
+$(TEST): pyproject.toml constraints.txt tests/pgbouncer.py | $(VENV)/bin/python
 	@echo "Setting up $(VENV) for the tests ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@$(BIN)/python -m tests.pgbouncer
 	@touch $@ $(DEMO)
 
 clean:

@@ -16,12 +16,19 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 PASSWORD = "opensesame"  # so that every test that prints a URL or an error would show a leak
 ROOM = 1 << 29  # bytes that /dev/shm must have free; containers often give 64 MB
 PREFIX = "toolkit-tests-postgres"
+
+# Linux takes the end of the thread that started a program for ours; this one ends last.
+_STARTER = ThreadPoolExecutor(1, thread_name_prefix="starter")
 
 
 class NoPostgres(Exception):
@@ -56,6 +63,19 @@ class PostgresServer:
     def crash(self) -> None:
         """End at once, without a word to anyone who is connected, and start again on the same port."""
         self._end(signal.SIGKILL)
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                self._start(self.port)
+                return
+            except NoPostgres:  # what it left behind is still ending, and holds its memory
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
+    def restart(self) -> None:
+        """Send everybody away, write down what is in memory, and start again on the same port."""
+        self._end(signal.SIGINT)
         self._start(self.port)
 
     def remove(self) -> None:
@@ -106,17 +126,7 @@ class PostgresServer:
             self._data,
             *(f"--{key}={value}" for key, value in options.items()),
         ]
-        with (self._folder / "log").open("ab") as log, warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            self._process = subprocess.Popen(
-                command,
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                start_new_session=True,
-                preexec_fn=_die_with_us,  # noqa: PLW1509 - it makes one system call and touches no lock
-                **self._owner,
-            )
+        self._process = start_program(command, self._folder / "log", self._owner)
         self._wait_until_ready()
         return port
 
@@ -151,6 +161,42 @@ class PostgresServer:
         if libraries.is_dir():
             shutil.copytree(libraries, self._copy / libraries.name)
         return target / "bin"
+
+
+def start_program(
+    command: Sequence[str | Path], log: Path, owner: Mapping[str, Any], env: Mapping[str, str] | None = None
+) -> "subprocess.Popen[bytes]":
+    """Start a server that is asked to end when this process is gone; what it says is appended to `log`."""
+
+    def start() -> "subprocess.Popen[bytes]":
+        with log.open("ab") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return subprocess.Popen(
+                command,
+                stdout=file,
+                stderr=file,
+                cwd="/",
+                env=env,
+                start_new_session=True,
+                preexec_fn=_die_with_us,  # noqa: PLW1509 - it makes one system call and touches no lock
+                **owner,
+            )
+
+    return _STARTER.submit(start).result()
+
+
+def own_server() -> Iterator[PostgresServer]:
+    """For a fixture: a server that its tests may treat badly, because nobody else uses it."""
+    try:
+        server = PostgresServer()
+    except NoPostgres as error:
+        if os.environ.get("TOOLKIT_TESTS_WITHOUT_POSTGRES") == "1":
+            pytest.skip(f"TOOLKIT_TESTS_WITHOUT_POSTGRES=1: {error}")
+        pytest.fail(f"{error} TOOLKIT_TESTS_WITHOUT_POSTGRES=1 skips these tests.", pytrace=False)
+    try:
+        yield server
+    finally:
+        server.remove()
 
 
 def _binaries() -> Path:

@@ -26,6 +26,7 @@ FLOORS = {
     "toolkit.toolkit": 5,
     "toolkit.builtin": 5,
     "toolkit.bridge": 5,
+    "toolkit.retention": 5,
     "toolkit": 5,  # only re-exports
     "toolkit.cli": 6,
     "mcp_server": 6,

@@ -31,4 +31,5 @@ def test_what_is_no_key_is_left_alone(plain: str) -> None:
 
 def test_passwords_in_urls_and_named_secrets_are_taken_out() -> None:
     assert redact("at postgresql://ada:p4ss@db/x") == "at postgresql://ada:***@db/x"
+    assert redact("at postgress://ada:p@ss/w:rd@db/x, then") == "at postgress://ada:***@db/x, then"
     assert redact("the word xyzzy", "xyzzy", "") == "the word ***"

@@ -17,7 +17,7 @@ def test_without_any_variable_everything_has_a_default_and_the_store_is_a_file_o
     assert settings.database_url == f"sqlite:///{tmp_path}/toolkit-mcp/toolkit.db"
     assert (settings.schema, settings.min_connections, settings.max_connections) == ("toolkit", 1, 10)
     assert (settings.default_model, settings.session_ttl, settings.prompts_dir) == (None, 86_400, None)
-    assert settings.log_level == "WARNING"
+    assert (settings.log_level, settings.slow_query_ms) == ("WARNING", 500)
 
 
 def test_each_variable_is_read() -> None:
@@ -31,12 +31,14 @@ def test_each_variable_is_read() -> None:
             "TOOLKIT_SESSION_TTL": "60",
             "TOOLKIT_PROMPTS_DIR": "prompts",
             "TOOLKIT_LOG_LEVEL": "info",
+            "TOOLKIT_SLOW_QUERY_MS": "250",
         }
     )
     assert settings.database_url == "sqlite://"
     assert (settings.schema, settings.min_connections, settings.max_connections) == ("mine", 0, 3)
     assert (settings.default_model, settings.session_ttl) == ("openai/x", 60)
     assert (settings.prompts_dir, settings.log_level) == (Path("prompts"), "INFO")
+    assert settings.slow_query_ms == 250
 
 
 @pytest.mark.parametrize(

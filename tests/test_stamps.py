@@ -26,3 +26,17 @@ def test_a_frozen_clock_gives_the_same_times_and_ids_again() -> None:
     assert first[2] == first[0] + timedelta(milliseconds=1)  # type: ignore[operator]  # both are datetimes
     assert first[1] != first[3]
     assert abs(stamps.now() - datetime.now(UTC)) < timedelta(seconds=10), "outside the clock runs again"
+
+
+def test_a_fresh_id_never_comes_twice_however_often_the_clock_is_frozen() -> None:
+    def fresh() -> str:
+        with stamps.freeze():
+            return stamps.fresh_id()
+
+    one, other = fresh(), fresh()
+    assert one != other
+    with stamps.freeze():
+        assert stamps.fresh_id() != one
+        first = stamps.new_id()
+    with stamps.freeze():
+        assert stamps.new_id() == first, "a fresh id takes none of the frozen ones"

@@ -210,7 +210,7 @@ async def test_a_ledger_that_cannot_write_breaks_no_answer_and_is_told_by_health
         raise DatabaseFull("There is no space left.")
 
     vendors.say("Still here.")
-    monkeypatch.setattr(tk.db, "execute", full)
+    monkeypatch.setattr(tk.db, "write", full)
 
     reply = await tk.complete("Anyone?")
     health = await tk.health()

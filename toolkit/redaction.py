@@ -16,7 +16,8 @@ _KEY = re.compile(
     )"""
 )
 _BEARER = re.compile(r"(?i)(bearer\s+)[A-Za-z0-9._~+/=-]{8,}")
-_PASSWORD = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s@/]+@", re.IGNORECASE)
+# Up to the last @ of the word: a password that was not escaped may hold any separator.
+_PASSWORD = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://[^\s:/@]*):\S+@", re.IGNORECASE)
 
 
 def redact(text: str, *secrets: str) -> str:

@@ -25,6 +25,7 @@ class Settings:
         session_ttl: seconds that an unused session lives.
         prompts_dir: a folder of the user's own prompts, None without one.
         log_level: a level of Python's logging.
+        slow_query_ms: milliseconds from which on a statement to the database is logged as slow; 0 is never.
         environ: the whole environment, for the names that models' rows refer to.
     """
 
@@ -36,6 +37,7 @@ class Settings:
     session_ttl: int = 86_400
     prompts_dir: Path | None = None
     log_level: str = "WARNING"
+    slow_query_ms: int = 500
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -60,6 +62,7 @@ class Settings:
             session_ttl=_whole(env, "TOOLKIT_SESSION_TTL", default=86_400, least=1),
             prompts_dir=Path(prompts) if prompts else None,
             log_level=_level(env.get("TOOLKIT_LOG_LEVEL") or "WARNING"),
+            slow_query_ms=_whole(env, "TOOLKIT_SLOW_QUERY_MS", default=500, least=0),
             environ=env,
         )
         if settings.min_connections > settings.max_connections:

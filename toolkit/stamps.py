@@ -21,8 +21,11 @@ def new_id() -> str:
     Source: RFC 9562, section 5.7 (48 bits of Unix milliseconds, then 74 random bits).
     """
     frozen = _frozen.get()
-    if frozen:
-        return frozen.next_id()
+    return frozen.next_id() if frozen else fresh_id()
+
+
+def fresh_id() -> str:
+    """The same where nothing is frozen, and a new one also where it is: for what may never come twice."""
     return _uuid7(time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10)))
 
 

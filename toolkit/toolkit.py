@@ -2,19 +2,23 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from datetime import datetime
 from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from toolkit import retention
 from toolkit.builtin import builtin_tools
 from toolkit.db import Database, borrow_database, open_database
+from toolkit.db.feed import Feed
 from toolkit.errors import DatabaseError
 from toolkit.messages import Caller, Delta, Json, Message, Reply, conversation
 from toolkit.models.catalog import Catalog
 from toolkit.models.router import Router
 from toolkit.prompts.library import Prompts
+from toolkit.retention import KINDS, Forgetful, Forgotten, Kind
 from toolkit.search.answer import MOST_PASSAGES, Answer, cite, ground
 from toolkit.search.documents import Document, Hit, IngestReport
 from toolkit.search.ingest import Documents, OnProgress
@@ -47,6 +51,7 @@ class Toolkit:
         documents: what is known.
         prompts: what is said on our behalf.
         usage: what was asked of whom, and what it cost.
+        events: what happened, told to listeners in any process.
         db: where everything is kept.
         settings: what the environment says.
     """
@@ -54,6 +59,7 @@ class Toolkit:
     def __init__(self, settings: Settings, db: Database) -> None:
         self.settings = settings
         self.db = db
+        self.events = Feed(db)
         self.usage = Ledger(db)
         self.models = Catalog(db, settings.environ, default_model=settings.default_model)
         self.router = Router(self.models, self.usage, settings.environ)
@@ -85,7 +91,8 @@ class Toolkit:
     @classmethod
     def borrow(cls, pool: "asyncpg.Pool[Any]", *, schema: str = "toolkit", settings: Settings | None = None) -> Self:
         """A toolkit in an application's Postgres, in a schema of its own; closing it leaves the pool open."""
-        return cls(settings or Settings.from_env(), borrow_database(pool, schema))
+        settings = settings or Settings.from_env()
+        return cls(settings, borrow_database(pool, schema, settings))
 
     async def __aenter__(self) -> Self:
         try:
@@ -113,8 +120,9 @@ class Toolkit:
                 self._started = True
 
     async def close(self) -> None:
-        """Let go of every connection; what was acknowledged is kept."""
+        """Let go of every connection; what was acknowledged is kept, and every subscription ends."""
         self._started = False
+        self.events.close()
         await self.router.close()
         await self.db.close()
 
@@ -307,6 +315,29 @@ class Toolkit:
             options=ChatOptions(model=model, timeout=timeout, caller=Caller(user, origin, session)),
         )
         return cite(reply, hits)
+
+    async def prune(
+        self,
+        before: datetime,
+        *,
+        only: Sequence[Kind] = KINDS,
+        dry_run: bool = False,
+        told: Callable[[Kind, int], None] = lambda _kind, _count: None,
+    ) -> Forgotten:
+        """Forget what was last used, asked or told at `before` or earlier, in small transactions.
+
+        Args:
+            before: an aware datetime.
+            only: of `sessions`, `calls` (the ledger, and so what they cost) and `events`.
+            dry_run: only count.
+            told: hears after each transaction how many of which were forgotten by now.
+        """
+        every: Mapping[Kind, Forgetful] = {"sessions": self.sessions, "calls": self.usage, "events": self.events}
+        stores = {kind: every[kind] for kind in only}
+        await self.start()
+        if dry_run:
+            return await retention.count(stores, before)
+        return await retention.prune(stores, before, told=told)
 
     async def health(self) -> Json:
         """Whether it can work, and what of it cannot: `{"status": "ready" or "unready", "checks": {name: …}}`.

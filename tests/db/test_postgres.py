@@ -16,7 +16,9 @@ from tests.postgres import PostgresServer
 from toolkit.db import Statement, as_json, borrow_database
 from toolkit.db.postgres.database import PostgresDatabase
 from toolkit.errors import ConfigError, DatabaseBusy, DatabaseError, DatabaseUnavailable
+from toolkit.settings import Settings
 
+SETTINGS = Settings("postgresql://")  # the pool is the address
 SLEEP = Statement("SELECT pg_sleep(0.5)")
 
 
@@ -63,7 +65,7 @@ async def pool(postgres_dsn: str) -> "AsyncIterator[asyncpg.Pool[Any]]":
 async def test_a_borrowed_pool_keeps_its_codecs_and_settings_and_stays_open(
     pool: "asyncpg.Pool[Any]", schema: str
 ) -> None:
-    db = borrow_database(pool, schema)
+    db = borrow_database(pool, schema, SETTINGS)
     await db.write(model("a", config={"x": [1]}), change("b", after={"y": None}), change("c"))
     row = await db.fetch_one("SELECT config FROM models")
     assert row is not None
@@ -89,7 +91,7 @@ async def test_a_borrowed_pool_keeps_its_codecs_and_settings_and_stays_open(
 async def test_two_schemas_on_one_pool_do_not_see_each_other(
     pool: "asyncpg.Pool[Any]", schema: str, admin: "asyncpg.Connection[Any]"
 ) -> None:
-    one, two = borrow_database(pool, schema), borrow_database(pool, f"{schema[:-1]}_")
+    one, two = borrow_database(pool, schema, SETTINGS), borrow_database(pool, f"{schema[:-1]}_", SETTINGS)
     try:
         await asyncio.gather(*(db.write(model("same")) for db in (one, two)))
         await one.execute("UPDATE models SET priority = 7")
@@ -116,7 +118,7 @@ async def test_an_application_s_tables_of_the_same_name_are_left_alone(
 async def test_a_schema_that_is_not_a_plain_name_is_refused(pool: "asyncpg.Pool[Any]") -> None:
     for name in ("", "Upper", 'a"; DROP SCHEMA x', "pg_mine", "a" * 64, "1a", "a.b"):
         with pytest.raises(ConfigError, match="is not a plain name in lower case"):
-            borrow_database(pool, name)
+            borrow_database(pool, name, SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +219,7 @@ async def test_a_database_that_is_not_utf8_is_refused(admin: "asyncpg.Connection
 async def test_a_pool_of_another_event_loop_is_refused_in_plain_words(
     own: PostgresDatabase, pool: "asyncpg.Pool[Any]", schema: str
 ) -> None:
-    borrowed = borrow_database(pool, schema)
+    borrowed = borrow_database(pool, schema, SETTINGS)
 
     def elsewhere(db: Any) -> None:
         with pytest.raises(DatabaseError, match="belongs to another event loop; open a database in each"):
@@ -277,17 +279,16 @@ async def test_a_query_whose_connection_is_lost_is_asked_again(
     assert await read == [{"one": 1}]
 
 
-async def test_a_single_statement_whose_connection_is_lost_is_not_repeated_blindly(
+async def test_a_single_statement_whose_connection_is_lost_is_done_once(
     own: PostgresDatabase, admin: "asyncpg.Connection[Any]"
 ) -> None:
     await own.write(model("a", priority=0))
     write = asyncio.create_task(
-        own.execute("UPDATE models SET priority = priority + 1 WHERE pg_sleep(0.5) IS NOT NULL")
+        own.execute("UPDATE models SET priority = priority + 1 WHERE pg_sleep(0.5) IS NOT NULL RETURNING priority")
     )
     await _cut(admin)
-    with pytest.raises(DatabaseUnavailable, match="was lost while it wrote; look whether it is kept"):
-        await write
-    assert await own.fetch_one("SELECT priority FROM models") == {"priority": 0}
+    assert await write == [{"priority": 1}]
+    assert await own.fetch_one("SELECT priority FROM models") == {"priority": 1}
 
 
 async def test_lists_that_deadlock_are_both_kept(own: PostgresDatabase) -> None:
@@ -352,7 +353,7 @@ async def test_a_server_that_crashes_loses_nothing_acknowledged_and_is_found_aga
 
 
 async def test_a_closed_pool_of_the_application_is_said_to_be_closed(pool: "asyncpg.Pool[Any]", schema: str) -> None:
-    db = borrow_database(pool, schema)
+    db = borrow_database(pool, schema, SETTINGS)
     await db.open()
     await pool.close()
     with pytest.raises(DatabaseUnavailable, match="pool is closed"):

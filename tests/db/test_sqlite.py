@@ -1,6 +1,7 @@
 """What is particular to SQLite: the two threads, group commit, and everything that can happen to a file."""
 
 import asyncio
+import re
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -75,29 +76,21 @@ async def held(db: SqliteDatabase) -> AsyncIterator[None]:
 
     holding = asyncio.create_task(threads(db).writer.run(hold))
     await asyncio.to_thread(begun.wait)
-    yield
-    await asyncio.sleep(0)
-    go.set()
+    try:
+        yield
+        await asyncio.sleep(0)
+    finally:
+        go.set()
     await holding
 
 
-async def test_writes_that_wait_together_share_one_commit(
-    file: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begun = 0
-    execute = Connection.execute
-
-    def count(self: Connection, sql: str, *rest: object) -> object:
-        nonlocal begun
-        begun += sql.startswith("BEGIN")
-        return execute(self, sql, *rest)  # type: ignore[arg-type]  # what was given is passed on
-
+async def test_writes_that_wait_together_share_one_commit(file: SqliteDatabase) -> None:
     async with held(file):
-        monkeypatch.setattr(Connection, "execute", count)
+        before = file.pool_stats().commits
         writes = [asyncio.create_task(file.write(model(f"{n:03}"))) for n in range(100)]
     await asyncio.gather(*writes)
 
-    assert begun == 1
+    assert file.pool_stats().commits == before + 2  # one is that of the work which held the others up
     assert len(await names(file)) == 100
 
 
@@ -213,7 +206,7 @@ async def test_a_thread_that_dies_tells_everyone_who_waits_and_can_be_replaced(
     async with held(file):
         doomed = [asyncio.create_task(file.write(model(f"{n}"))) for n in range(5)]
         await asyncio.sleep(0)
-        monkeypatch.setattr(threads(file).writer, "_run_batch", die)
+        monkeypatch.setattr(threads(file).writer, "_together", die)
     results = await asyncio.gather(*doomed, return_exceptions=True)
 
     assert all(isinstance(result, DatabaseUnavailable) for result in results)
@@ -228,6 +221,30 @@ async def test_a_thread_that_dies_tells_everyone_who_waits_and_can_be_replaced(
     await file.open()
     await file.write(model("after"))
     assert await names(file) == ["after", "before"]
+
+
+async def test_a_thread_that_dies_takes_nothing_back_that_was_committed_just_before(file: SqliteDatabase) -> None:
+    loop, writer = asyncio.get_running_loop(), threads(file).writer
+
+    def keep_the_loop_from_hearing_of_it(_: Connection) -> None:
+        loop.call_soon_threadsafe(writer._thread.join)
+
+    def die(_: Connection) -> object:
+        raise SystemExit("enough")
+
+    async with held(file):
+        first = asyncio.create_task(writer.run(keep_the_loop_from_hearing_of_it))
+        kept = asyncio.create_task(file.write(model("kept")))
+        await asyncio.sleep(0)
+        deadly = asyncio.create_task(writer.run(die, alone=True))
+        await asyncio.sleep(0)
+        late = asyncio.create_task(file.write(model("late")))
+    await first
+    results = await asyncio.gather(kept, deadly, late, return_exceptions=True)
+
+    assert isinstance(results[0], list)
+    assert all(isinstance(result, DatabaseUnavailable) for result in results[1:])
+    assert await names(file) == ["kept"]
 
 
 async def test_a_lock_held_by_another_program_is_waited_for(file: SqliteDatabase, tmp_path: Path) -> None:
@@ -248,7 +265,7 @@ async def test_a_lock_held_too_long_fails_all_who_wait_at_once_and_nobody_later(
         other.execute("BEGIN IMMEDIATE")
         results = await asyncio.gather(*(file.write(model(f"{n}")) for n in range(50)), return_exceptions=True)
         assert all(isinstance(result, DatabaseBusy) for result in results)
-        assert "Another program holds the database" in str(results[0])
+        assert re.search(r"^This program \(process \d+\) holds the database .* through another conn", str(results[0]))
     await file.write(model("after"))
     assert await names(file) == ["after"]
 

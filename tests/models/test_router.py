@@ -384,24 +384,24 @@ async def test_a_ledger_that_cannot_write_breaks_no_answer(stage: Stage, monkeyp
     async def full(*_: object, **__: object) -> None:
         raise DatabaseFull("No space is left.")
 
-    monkeypatch.setattr(stage.db, "execute", full)
     await stage.add("a", "Hello.")
+    monkeypatch.setattr(stage.db, "write", full)
 
     assert (await stage.router.complete(HELLO)).text == "Hello."
     assert stage.ledger.failures == 1
 
 
 async def test_closing_waits_for_the_last_rows(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    execute = stage.db.execute
+    write = stage.db.write
     written = []
 
     async def slow(*args: Any, **values: Any) -> None:
         await asyncio.sleep(0.01)
-        written.append(await execute(*args, **values))
+        written.append(await write(*args, **values))
 
-    monkeypatch.setattr(stage.db, "execute", slow)
-    monkeypatch.setattr("toolkit.usage.ledger._PATIENCE", 0.0)
     await stage.add("a", "Hello.")
+    monkeypatch.setattr(stage.db, "write", slow)
+    monkeypatch.setattr("toolkit.usage.ledger._PATIENCE", 0.0)
     await stage.router.complete(HELLO)
 
     before = len(written)

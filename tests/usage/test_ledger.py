@@ -194,7 +194,7 @@ class Broken:
         self._waits = waits
         self.mended = False
 
-    async def execute(self, *_: Any, **__: Any) -> list[Any]:
+    async def write(self, *_: Any, **__: Any) -> list[Any]:
         if self._waits:
             await self._waits.wait()
         if self.mended:
@@ -203,7 +203,7 @@ class Broken:
 
 
 async def test_a_ledger_that_cannot_write_never_raises_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    ledger = Ledger(Broken())  # type: ignore[arg-type]  # only `execute` is called
+    ledger = Ledger(Broken())  # type: ignore[arg-type]  # only `write` is called
     await keep(ledger)
     await keep(ledger)
 
@@ -214,7 +214,7 @@ async def test_a_ledger_that_cannot_write_never_raises_and_says_so(caplog: pytes
 
 async def test_a_ledger_that_can_write_again_says_so_and_keeps_the_count() -> None:
     broken = Broken()
-    ledger = Ledger(broken)  # type: ignore[arg-type]  # only `execute` is called
+    ledger = Ledger(broken)  # type: ignore[arg-type]  # only `write` is called
     await keep(ledger)
     broken.mended = True
     await keep(ledger)
@@ -225,7 +225,7 @@ async def test_a_ledger_that_can_write_again_says_so_and_keeps_the_count() -> No
 async def test_an_answer_does_not_wait_long_for_a_slow_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("toolkit.usage.ledger._PATIENCE", 0.0)
     gate = asyncio.Event()
-    ledger = Ledger(Broken(gate))  # type: ignore[arg-type]  # only `execute` is called
+    ledger = Ledger(Broken(gate))  # type: ignore[arg-type]  # only `write` is called
 
     await keep(ledger)
     waited_for = ledger.failures

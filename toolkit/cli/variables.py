@@ -18,6 +18,7 @@ SETTINGS = (
     "TOOLKIT_SESSION_TTL",
     "TOOLKIT_PROMPTS_DIR",
     "TOOLKIT_LOG_LEVEL",
+    "TOOLKIT_SLOW_QUERY_MS",
 )
 """What `toolkit.settings` reads beside DATABASE_URL."""
 

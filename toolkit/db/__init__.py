@@ -7,6 +7,8 @@ from toolkit.db.database import (
     LexicalIndex,
     Match,
     MigrationStatus,
+    PoolStats,
+    Problem,
     Row,
     Sql,
     Statement,
@@ -14,6 +16,7 @@ from toolkit.db.database import (
     as_time,
     as_time_or_none,
 )
+from toolkit.db.slow import SlowQuery
 from toolkit.errors import ConfigError
 from toolkit.redaction import redact
 from toolkit.settings import Settings
@@ -28,7 +31,10 @@ __all__ = [
     "LexicalIndex",
     "Match",
     "MigrationStatus",
+    "PoolStats",
+    "Problem",
     "Row",
+    "SlowQuery",
     "Sql",
     "Statement",
     "as_json",
@@ -50,22 +56,22 @@ def open_database(settings: Settings) -> Database:
     if scheme == "sqlite":
         from toolkit.db.sqlite.database import SqliteDatabase  # noqa: PLC0415 - a driver is imported when it is used
 
-        return SqliteDatabase.from_url(url)
+        return SqliteDatabase.from_url(url, slow_ms=settings.slow_query_ms)
     if scheme in ("postgresql", "postgres", "postgresql+asyncpg"):
         sizes = (settings.min_connections, settings.max_connections)
-        return _postgres()(settings.schema, url=url, sizes=sizes)
+        return _postgres()(settings.schema, url=url, sizes=sizes, slow_ms=settings.slow_query_ms)
     raise ConfigError(
         f"The database URL {redact(url)!r} must begin with sqlite:// or postgresql://; a file is sqlite:///work.db."
     )
 
 
-def borrow_database(pool: "asyncpg.Pool[Any]", schema: str) -> Database:
+def borrow_database(pool: "asyncpg.Pool[Any]", schema: str, settings: Settings) -> Database:
     """A database over somebody else's pool, in a schema of our own; closing it leaves the pool as it was.
 
     Raises:
         ConfigError: a schema that is not a plain lower-case name.
     """
-    return _postgres()(schema, pool=pool)
+    return _postgres()(schema, pool=pool, slow_ms=settings.slow_query_ms)
 
 
 def _postgres() -> "type[PostgresDatabase]":

@@ -6,10 +6,13 @@ optional filter is `(CAST(:user AS TEXT) IS NULL OR user_id = :user)`; a sum of 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
+
+from toolkit.db.slow import SlowQuery
 
 Row: TypeAlias = Mapping[str, Any]
 
@@ -31,11 +34,17 @@ class Statement:
         values: its `:named` values: text, numbers, booleans, bytes, None, aware datetimes, and dicts or lists, which
             are kept as JSON.
         unmatched: raised, and the whole list undone, when the statement returns no row. It needs a RETURNING clause.
+        repeatable: running it again after it was committed changes nothing and returns the same rows, e.g. an
+            `INSERT … ON CONFLICT (id) DO NOTHING` without RETURNING. A list of such statements is written with less
+            ceremony on Postgres.
+        wakes: listeners of the change feed are woken once it is committed.
     """
 
     sql: str | Sql
     values: Mapping[str, Any] = field(default_factory=dict)
     unmatched: Exception | None = None
+    repeatable: bool = False
+    wakes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,38 @@ class MigrationStatus(NamedTuple):
     version: int
     name: str
     applied_at: datetime | None
+
+
+class Problem(NamedTuple):
+    """Something in the tables that should not be: which table, and what is wrong with it."""
+
+    table: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStats:
+    """How busy the connections are, and what they did since the database was opened.
+
+    Attributes:
+        connections: how many are open.
+        idle: how many of them do nothing.
+        most: how many may be open.
+        waiting: operations that wait for one.
+        reads: queries that were answered.
+        writes: lists of statements that were acknowledged.
+        commits: transactions that these shared; `writes / commits` is the mean size of a group.
+        slow: statements that took longer than the limit.
+    """
+
+    connections: int
+    idle: int
+    most: int
+    waiting: int
+    reads: int
+    writes: int
+    commits: int
+    slow: int
 
 
 class LexicalIndex(Protocol):
@@ -110,6 +151,18 @@ class Database(Protocol):
         """Every change of the tables that the toolkit or the database knows, oldest first; changes nothing itself."""
         ...
 
+    async def rehearse(self) -> None:
+        """Apply what is pending and undo it again: nothing is changed, and it is known whether it would work.
+
+        SQLite does it on a copy of the file; Postgres in a transaction that is rolled back, which holds the locks of
+        the migrations meanwhile.
+
+        Raises:
+            MigrationError: a migration would fail, or the tables are newer than this version or were changed by hand.
+            DatabaseUnavailable: it cannot be reached.
+        """
+        ...
+
     async def fetch_all(self, sql: str | Sql, /, **values: Any) -> list[Row]:
         """Every row of a query."""
         ...
@@ -122,8 +175,56 @@ class Database(Protocol):
         """Run one writing statement; gives the rows of its RETURNING clause after the commit."""
         ...
 
-    async def write(self, *statements: Statement) -> list[list[Row]]:
-        """Run all statements in order, or none; gives each one's RETURNING rows after the commit."""
+    async def write(self, *statements: Statement, subject: str | None = None) -> list[list[Row]]:
+        """Run all statements in order, or none; gives each one's RETURNING rows after the commit.
+
+        A connection that is lost meanwhile is replaced and the list run again, never twice: whether the first try was
+        committed is found out, not guessed.
+
+        Args:
+            statements: at least one.
+            subject: what the list is about, e.g. a session's id. Lists of one subject are run one after another, in
+                the order in which they were given; lists of different subjects neither read nor write the same rows,
+                so that they may share one transaction. None: nothing is known about it.
+
+        Raises:
+            Conflict: a row with the same key is there already, or one that is referred to is not.
+            DatabaseBusy: others kept what it needs locked for too long; the message says who, where that can be known.
+            DatabaseFull: there is no space left.
+            DatabaseUnavailable: it could not be reached in time, or may not be written.
+        """
+        ...
+
+    def changes(self) -> AsyncGenerator[None, None]:
+        """Yield at once, and again whenever a statement that `wakes` may have been committed, by any process.
+
+        It may yield too often, at most 50 times a second, and may join several commits in one; it never misses the
+        last one. It goes on while the database is away.
+        """
+        ...
+
+    def pool_stats(self) -> PoolStats:
+        """How busy the connections are; all zero but `most` before the database is open."""
+        ...
+
+    def slow_queries(self) -> list[SlowQuery]:
+        """The last hundred statements that took longer than `TOOLKIT_SLOW_QUERY_MS`, newest first."""
+        ...
+
+    async def backup(self, file: Path) -> None:
+        """Write a copy of the whole database to a new file while it is in use.
+
+        Raises:
+            ConfigError: the file is there already, or this kind of database has a tool of its own for that.
+        """
+        ...
+
+    async def vacuum(self) -> None:
+        """Give the space of deleted rows back and refresh what the query planner knows."""
+        ...
+
+    async def check(self) -> list[Problem]:
+        """Read everything and say what is damaged or refers to nothing; an empty list is a sound database."""
         ...
 
 

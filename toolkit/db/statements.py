@@ -9,6 +9,8 @@ from toolkit.errors import DatabaseError
 
 # A NUL that JSON wrote as an escape; an even number of backslashes before it would make it plain text.
 _NUL_IN_JSON = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+# Made once: `json.dumps` would make one for every value.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 class Unmatched(Exception):
@@ -33,8 +35,9 @@ def checked_text(name: str, value: str) -> str:
 def json_text(name: str, value: Any) -> str:
     """`value` as compact JSON text, readable in any script."""
     try:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        text.encode()
+        text = _encode(value)
+        if not text.isascii():
+            text.encode()
     except UnicodeEncodeError as error:
         raise _half_a_character(name) from error
     except (TypeError, ValueError, RecursionError) as error:

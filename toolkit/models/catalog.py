@@ -93,7 +93,7 @@ class Catalog:
         for _ in range(_TRIES):
             deposed = await self._depose(added, moment, by)
             audit = table.audit("add", None, added, at=moment, by=by)
-            if await self._write(added, *deposed, table.insert(added), audit):
+            if await self._write(added, *deposed, table.insert(added), *audit):
                 return added
         raise _busy(added.name)
 
@@ -210,7 +210,7 @@ class Catalog:
             after = replace(after, updated_at=moment)
             deposed = await self._depose(after, moment, by)
             audit = table.audit("set", before, after, at=moment, by=by)
-            if await self._write(after, *deposed, table.update(before, after), audit):
+            if await self._write(after, *deposed, table.update(before, after), *audit):
                 return after
         raise _busy(name)
 
@@ -222,7 +222,8 @@ class Catalog:
         """
         for _ in range(_TRIES):
             before = await self.get(name)
-            if await self._write(before, table.delete(before), table.audit("remove", before, None, at=now(), by=by)):
+            audit = table.audit("remove", before, None, at=now(), by=by)
+            if await self._write(before, table.delete(before), *audit):
                 return
         raise _busy(name)
 
@@ -256,7 +257,7 @@ class Catalog:
                 seeded = replace(model, id=new_id(), created_at=moment, updated_at=moment)
                 # Another process has just seeded it, or a person's row has the name.
                 with suppress(Conflict):
-                    await self._db.write(table.insert(seeded), table.audit_once(change_id, seeded, at=moment))
+                    await self._db.write(table.insert(seeded), *table.audit_once(change_id, seeded, at=moment))
 
     async def resolve(self, model: str | None, *, scope: str = "global") -> Models:
         """The models that `model=` means, in the order in which they are tried.
@@ -317,7 +318,7 @@ class Catalog:
             return ()
         before = table.model_of(row)
         after = replace(before, is_default=False, updated_at=max(moment, table.next_stamp(before)))
-        return table.update(before, after), table.audit("set", before, after, at=moment, by=by)
+        return table.update(before, after), *table.audit("set", before, after, at=moment, by=by)
 
     async def _write(self, model: Model, *statements: Statement) -> bool:
         """Whether the list was written; False if someone else came first and it must be made anew."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from toolkit.db import Row, Statement, as_json, as_time
+from toolkit.db.feed import event
 from toolkit.errors import Conflict
 from toolkit.messages import Json
 from toolkit.models.model import Change, Model
@@ -103,8 +104,10 @@ def delete(model: Model) -> Statement:
     )
 
 
-def audit(action: str, before: Model | None, after: Model | None, *, at: datetime, by: str | None) -> Statement:
-    """Keeps one change for the history.
+def audit(
+    action: str, before: Model | None, after: Model | None, *, at: datetime, by: str | None
+) -> tuple[Statement, ...]:
+    """Keeps one change for the history, and tells listeners of it.
 
     Args:
         action: `seed`, `add`, `set` or `remove`.
@@ -113,19 +116,31 @@ def audit(action: str, before: Model | None, after: Model | None, *, at: datetim
         at: when.
         by: who, None if they did not say.
     """
-    return Statement(_KEEP_CHANGE, _change(new_id(), action, before, after, at, by))
+    return Statement(_KEEP_CHANGE, _change(new_id(), action, before, after, at, by)), _told(action, before, after)
 
 
-def audit_once(change_id: str, after: Model, *, at: datetime) -> Statement:
-    """Keeps the change `change_id`, a seed; `Stale` if it was kept before."""
+def audit_once(change_id: str, after: Model, *, at: datetime) -> tuple[Statement, ...]:
+    """Keeps the change `change_id`, a seed, and tells listeners of it; `Stale` if it was kept before."""
     values = _change(change_id, "seed", None, after, at, None)
-    return Statement(_KEEP_CHANGE, values, unmatched=Stale("The model was seeded before."))
+    kept = Statement(_KEEP_CHANGE, values, unmatched=Stale("The model was seeded before."))
+    return kept, _told("seed", None, after)
+
+
+def _told(action: str, before: Model | None, after: Model | None) -> Statement:
+    """`was` is the name before, None where there was none: whoever remembers models by name forgets both."""
+    named = _named(before, after)
+    body = {"action": action, "id": named.id, "was": before.name if before else None}
+    return event("model.updated", named.name, body)
+
+
+def _named(before: Model | None, after: Model | None) -> Model:
+    return next(model for model in (after, before) if model is not None)
 
 
 def _change(  # noqa: PLR0917 - private, and called in two lines
     change_id: str, action: str, before: Model | None, after: Model | None, at: datetime, by: str | None
 ) -> Json:
-    named = next(model for model in (after, before) if model is not None)
+    named = _named(before, after)
     return {
         "id": change_id,
         "model_id": named.id,

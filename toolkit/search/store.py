@@ -1,11 +1,12 @@
 """The tables of documents and chunks."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from toolkit import stamps
-from toolkit.db import Database, Row, Statement, as_json, as_time
+from toolkit.db import Database, Row, Sql, Statement, as_json, as_time
 from toolkit.errors import ConfigError, Conflict, NotFound, choices
 from toolkit.search.documents import Chunk, CollectionInfo, Document, Status, StoredDocument
 
@@ -27,6 +28,14 @@ ON CONFLICT (id) DO UPDATE
  WHERE documents.root IN (excluded.root, :path)
 RETURNING id
 """
+# Told of the documents that were written at this moment: which those are, only the database knows.
+_TELL = """
+INSERT INTO events (kind, subject, body, created_at)
+SELECT {kind}, id, {body}('collection', collection, 'source', source), updated_at
+  FROM documents
+ WHERE {which} AND updated_at = :now
+"""
+_KEPT = "CASE WHEN created_at = updated_at THEN 'document.added' ELSE 'document.changed' END"
 _CHUNK_COLUMNS = (
     *("id", "document_id", "collection", "position", "heading"),
     *("text", "line_start", "line_end", "content_hash"),
@@ -106,9 +115,10 @@ class DocumentStore:
         # The document comes first: its row is the lock that puts two ingests of the same file in order.
         await self._db.write(
             Statement(_PUT, values, unmatched=taken),
-            *(Statement("DELETE FROM documents WHERE id = :id", {"id": old}) for old in others),
+            *(removal for old in others for removal in _removal("id = :id", {"id": old})),
             Statement("DELETE FROM chunks WHERE document_id = :id", {"id": prepared.id}),
             *_inserts(prepared.chunks),
+            _told(_KEPT, "id = :id", {"id": prepared.id, "now": now}),
         )
 
     async def roots(self, collection: str) -> list[tuple[str, str]]:
@@ -142,9 +152,12 @@ class DocumentStore:
         """Remove those documents that still belong to `root`; gives their number."""
         removed = 0
         for start in range(0, len(ids), 100):
-            sql = "DELETE FROM documents WHERE id = :id AND root = :root RETURNING id"
-            batch = [Statement(sql, {"id": each, "root": root}) for each in ids[start : start + 100]]
-            removed += sum(len(rows) for rows in await self._db.write(*batch))
+            which = "id = :id AND root = :root"
+            batch = [_removal(which, {"id": each, "root": root}) for each in ids[start : start + 100]]
+            # All of one kind together: Postgres takes statements of the same text at once.
+            touched, told, deleted = zip(*batch, strict=True)
+            rows = await self._db.write(*touched, *told, *deleted)
+            removed += sum(map(len, rows[: len(batch)]))
         return removed
 
     async def status(self, collection: str | None = None) -> Status:
@@ -243,8 +256,8 @@ class DocumentStore:
         Raises:
             NotFound: no such document.
         """
-        sql = "DELETE FROM documents WHERE id = :id RETURNING id"
-        await self._db.write(Statement(sql, {"id": _kept(document_id)}, unmatched=_no_document(document_id)))
+        removal = _removal("id = :id", {"id": _kept(document_id)}, unmatched=_no_document(document_id))
+        await self._db.write(*removal)
 
     async def remove_collection(self, name: str) -> int:
         """Remove a collection with its documents; gives their number.
@@ -252,12 +265,10 @@ class DocumentStore:
         Raises:
             NotFound: no such collection.
         """
-        rows = await self._db.execute(
-            "DELETE FROM documents WHERE collection = :name RETURNING id", name=checked_name(name)
-        )
-        if not rows:
+        rows = await self._db.write(*_removal("collection = :name", {"name": checked_name(name)}))
+        if not rows[0]:
             raise await self.no_collection(name)
-        return len(rows)
+        return len(rows[0])
 
     async def no_collection(self, name: str) -> NotFound:
         """The error that says that there is no such collection, and what there is."""
@@ -289,6 +300,32 @@ def _no_document(document_id: str) -> NotFound:
 def _kept(wanted: str) -> str:
     """An id as one that a database can be asked for; no id that was made has other characters."""
     return wanted if wanted.isascii() and wanted.isprintable() else ""
+
+
+def _removal(
+    which: str, values: Mapping[str, Any], *, unmatched: Exception | None = None
+) -> tuple[Statement, Statement, Statement]:
+    """Removes the documents that `which` is true of, and tells of each; gives their ids first.
+
+    They are marked before, which locks them: on Postgres, what another writer adds or takes meanwhile would be in one
+    of the other two statements and not in both.
+    """
+    marked = {**values, "now": stamps.now()}
+    touch = f"UPDATE documents SET updated_at = :now WHERE {which} RETURNING id"  # noqa: S608 - only `which` of ours
+    delete = f"DELETE FROM documents WHERE {which} AND updated_at = :now"  # noqa: S608 - only `which` of ours
+    return (
+        Statement(touch, marked, unmatched=unmatched),
+        _told("'document.removed'", which, marked),
+        Statement(delete, marked),
+    )
+
+
+def _told(kind: str, which: str, values: Mapping[str, Any]) -> Statement:
+    """Tells that `kind` happened to those documents that `which` is true of, and that were written at `now`."""
+    sqlite, postgres = (
+        _TELL.format(kind=kind, body=body, which=which) for body in ("json_object", "jsonb_build_object")
+    )
+    return Statement(Sql(sqlite, postgres), values, wakes=True)
 
 
 def _inserts(chunks: Sequence[Chunk]) -> Iterator[Statement]:

@@ -7,14 +7,53 @@ from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from toolkit.db import Database, Statement, as_json, as_time
+from toolkit.db import Database, Sql, Statement, as_json
+from toolkit.db.feed import event
 from toolkit.errors import ConfigError, NotFound, SessionExpired
 from toolkit.messages import Message
+from toolkit.sessions.forgetting import forget_expired, forget_unused
 from toolkit.sessions.session import Session
 from toolkit.stamps import new_id, now
 
 _LONGEST = 10 * 365 * 86_400  # seconds; beyond this a time to live is a slip of the keyboard
 _CREATE = "tk.sessions.create() or the tool create_session"
+# A session and what was said in it, in one statement: of one moment, and one way to the database and back.
+_READ = Sql(
+    """
+    SELECT 0 AS position,
+           json_object('id', id, 'title', title, 'user_id', user_id, 'origin', origin, 'context', json(context),
+                       'ttl_seconds', ttl_seconds, 'created_at', created_at, 'used_at', used_at,
+                       'expires_at', expires_at, 'parent_id', parent_id, 'parent_at', parent_at) AS body
+      FROM sessions
+     WHERE id = :id
+    UNION ALL
+    SELECT position, body FROM messages WHERE session_id = :id
+     ORDER BY position
+    """,
+    postgres="""
+    SELECT 0 AS position, to_jsonb(session) AS body FROM sessions AS session WHERE id = :id
+    UNION ALL
+    SELECT position, body FROM messages WHERE session_id = :id
+     ORDER BY position
+    """,
+)
+# One statement for a whole turn, however many messages it has: they follow each other on what was said before.
+_SAY = Sql(
+    """
+    INSERT INTO messages (session_id, position, role, body, call_id, created_at)
+    SELECT :session_id,
+           (SELECT COALESCE(MAX(position), 0) FROM messages WHERE session_id = :session_id) + said.key + 1,
+           json_extract(said.value, '$.role'), said.value, :call_id, :at
+      FROM json_each(:said) AS said
+    """,
+    postgres="""
+    INSERT INTO messages (session_id, position, role, body, call_id, created_at)
+    SELECT CAST(:session_id AS TEXT),
+           (SELECT COALESCE(MAX(position), 0) FROM messages WHERE session_id = :session_id) + said.number,
+           said.body ->> 'role', said.body, CAST(:call_id AS TEXT), CAST(:at AS TIMESTAMPTZ)
+      FROM jsonb_array_elements(:said) WITH ORDINALITY AS said (body, number)
+    """,
+)
 _Sessions: TypeAlias = list[Session]  # `list` is a method below
 _Messages: TypeAlias = list[Message]
 
@@ -67,7 +106,8 @@ class Sessions:
             parent_id=None,
             parent_at=None,
         )
-        return Session.from_row((await self._db.write(_insert_session(session)))[0][0])
+        rows = await self._db.write(_insert_session(session), _created(session), subject=session.id)
+        return Session.from_row(rows[0][0])
 
     async def get(self, session_id: str) -> Session:
         """The session `session_id`.
@@ -113,12 +153,11 @@ class Sessions:
         Raises:
             SessionExpired, NotFound: as for `get`.
         """
-        session = await self.get(session_id)
-        rows = await self._db.fetch_all(
-            "SELECT body FROM messages WHERE session_id = :id ORDER BY position",
-            id=session_id,
-        )
-        return session, [Message.from_json(as_json(row["body"])) for row in rows]
+        rows = await self._db.fetch_all(_READ, id=session_id) if _is_id(session_id) else []
+        if not rows or rows[0]["position"]:
+            raise _none(session_id)
+        session = _alive(Session.from_row(as_json(rows[0]["body"])), now())
+        return session, [Message.from_json(as_json(row["body"])) for row in rows[1:]]
 
     async def extend(self, session_id: str, *, ttl: int | None = None) -> Session:
         """Let a session live for its whole time again, from now on.
@@ -141,7 +180,8 @@ class Sessions:
             RETURNING *
             """
         values = {"id": session_id, "ttl": seconds, "at": at, "expires_at": at + timedelta(seconds=seconds)}
-        return await self._write(session_id, at, Statement(touch, values, unmatched=_none(session_id)))
+        touched = Statement(touch, values, unmatched=_none(session_id))
+        return await self._write(session_id, at, touched, subject=session_id)
 
     async def append(
         self,
@@ -179,8 +219,9 @@ class Sessions:
         values = {"id": session_id, "at": at, "expires_at": expires_at, "alive_at": alive_at}
         # The touch comes first: its row lock makes two writers of one session wait for each other on Postgres.
         statements = [Statement(touch, values, unmatched=_none(session_id))]
-        statements += [_insert_message(session_id, message, call_id, at) for message in messages]
-        return await self._write(session_id, alive_at, *statements)
+        statements += [_insert_messages(session_id, messages, call_id, at)]
+        statements += [event("session.updated", session_id, {"messages": len(messages), "call_id": call_id})]
+        return await self._write(session_id, alive_at, *statements, subject=session_id)
 
     async def fork(self, session_id: str, *, at: int | None = None) -> Session:
         """A new session that begins with what was said in another; the other stays as it is.
@@ -214,7 +255,8 @@ class Sessions:
             """
         values = {"fork_id": fork.id, "id": session_id, "count": count}
         copied = Statement(copy, values, unmatched=_none(session_id) if count else None)
-        return await self._write(session_id, made_at, _insert_session(fork), copied)
+        # Without a subject: it reads the rows of another session.
+        return await self._write(session_id, made_at, _insert_session(fork), copied, _created(fork))
 
     async def delete(self, session_id: str) -> None:
         """Forget a session and what was said in it, also one that has expired.
@@ -222,43 +264,49 @@ class Sessions:
         Raises:
             NotFound: there is none.
         """
-        delete = "DELETE FROM sessions WHERE id = :id RETURNING id"
-        if not _is_id(session_id) or not await self._db.execute(delete, id=session_id):
+        if not _is_id(session_id):
             raise _none(session_id)
+        delete = "DELETE FROM sessions WHERE id = :id RETURNING id"
+        gone = Statement(delete, {"id": session_id}, unmatched=_none(session_id))
+        await self._db.write(gone, event("session.deleted", session_id, {"expired": False}), subject=session_id)
 
     async def sweep(self, limit: int = 1000) -> int:
         """Forget sessions that have expired, the longest gone first, and give their number.
 
         Args:
-            limit: at most this many at once, so that nobody waits long for the lock; at least 1.
+            limit: at most this many; at least 1.
         """
-        # The time is asked twice: on Postgres a row that was extended while this waited for its lock must stay.
-        rows = await self._db.execute(
-            """
-            DELETE FROM sessions
-             WHERE id IN (SELECT id FROM sessions WHERE expires_at <= :now ORDER BY expires_at LIMIT :limit)
-               AND expires_at <= :now
-            RETURNING id
-            """,
-            now=now(),
-            limit=_at_least_one(limit),
-        )
-        return len(rows)
+        return await forget_expired(self._db, now(), _at_least_one(limit))
+
+    async def count_before(self, before: datetime) -> int:
+        """How many sessions were last used at `before` or earlier, the expired ones included."""
+        row = await self._db.fetch_one("SELECT COUNT(*) AS n FROM sessions WHERE used_at <= :before", before=before)
+        return int(row["n"]) if row else 0
+
+    async def prune(self, before: datetime, limit: int = 500) -> int:
+        """Forget some sessions that were last used at `before` or earlier, alive or not; 0 when none is left.
+
+        Forks keep their own copies of what was said. A session that is used meanwhile stays.
+
+        Args:
+            before: a moment.
+            limit: about this many rows of sessions and messages in one transaction; at least 1.
+        """
+        return await forget_unused(self._db, before, _at_least_one(limit))
 
     async def _living(self, session_id: str, at: datetime) -> Session:
         select = "SELECT * FROM sessions WHERE id = :id"
         row = await self._db.fetch_one(select, id=session_id) if _is_id(session_id) else None
         if row is None:
             raise _none(session_id)
-        if as_time(row["expires_at"]) <= at:
-            until = as_time(row["expires_at"]).isoformat(timespec="seconds")
-            raise SessionExpired(f"Session {session_id} expired at {until}; create a new one with {_CREATE}.")
-        return Session.from_row(row)
+        return _alive(Session.from_row(row), at)
 
-    async def _write(self, session_id: str, alive_at: datetime, *statements: Statement) -> Session:
+    async def _write(
+        self, session_id: str, alive_at: datetime, *statements: Statement, subject: str | None = None
+    ) -> Session:
         """Run `statements`, the first of which gives the session's row."""
         try:
-            rows = await self._db.write(*statements)
+            rows = await self._db.write(*statements, subject=subject)
         except NotFound:
             await self._living(session_id, alive_at)  # says it better where it has expired meanwhile
             raise
@@ -279,19 +327,22 @@ def _insert_session(session: Session) -> Statement:
     return Statement(insert, asdict(session))
 
 
-def _insert_message(session_id: str, message: Message, call_id: str | None, at: datetime) -> Statement:
-    insert = """
-        INSERT INTO messages (session_id, position, role, body, call_id, created_at)
-        VALUES (
-            :session_id,
-            (SELECT COALESCE(MAX(position), 0) + 1 FROM messages WHERE session_id = :session_id),
-            :role, :body, :call_id, :at
-        )
-        """
-    body = keepable(message.to_json())
-    return Statement(
-        insert, {"session_id": session_id, "role": message.role, "body": body, "call_id": call_id, "at": at}
-    )
+def _created(session: Session) -> Statement:
+    """Tells of a new session; a fork's event names the session that it was forked from."""
+    return event("session.created", session.id, {"parent_id": session.parent_id})
+
+
+def _insert_messages(session_id: str, messages: Sequence[Message], call_id: str | None, at: datetime) -> Statement:
+    said = [keepable(message.to_json()) for message in messages]
+    return Statement(_SAY, {"session_id": session_id, "said": said, "call_id": call_id, "at": at})
+
+
+def _alive(session: Session, at: datetime) -> Session:
+    """`session`, if it had not expired at that moment."""
+    if session.expires_at <= at:
+        until = session.expires_at.isoformat(timespec="seconds")
+        raise SessionExpired(f"Session {session.id} expired at {until}; create a new one with {_CREATE}.")
+    return session
 
 
 def keepable(value: Any) -> Any:

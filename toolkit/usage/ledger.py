@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
-from toolkit.db import Database, Row, as_time
+from toolkit.db import Database, Row, Statement, as_time
+from toolkit.db.feed import event
 from toolkit.errors import ConfigError
 from toolkit.messages import Attempt, Caller, Usage
 from toolkit.redaction import redact
@@ -17,6 +18,18 @@ Dimension: TypeAlias = Literal["model", "user", "origin", "day", "provider"]
 
 _PATIENCE = 5.0  # seconds that an answer waits for its own row
 _MAX_DAYS = 36_500
+_MOST_TEXT = 500  # characters of a name in an event
+_KEEP = """
+INSERT INTO calls (id, call_id, attempt, kind, name, provider, model, session_id, user_id, origin,
+                   status, error, message, http_status, request_id, input_tokens, output_tokens,
+                   cached_tokens, cache_write_tokens, reasoning_tokens, cost_nano_usd, milliseconds,
+                   started_at, day)
+VALUES (:id, :call_id, :attempt, :kind, :name, :provider, :model, :session_id, :user_id, :origin,
+        :status, :error, :message, :http_status, :request_id, :input_tokens, :output_tokens,
+        :cached_tokens, :cache_write_tokens, :reasoning_tokens, :cost_nano_usd, :milliseconds,
+        :started_at, :day)
+ON CONFLICT (id) DO NOTHING
+"""
 _log = logging.getLogger(__name__)
 
 
@@ -237,28 +250,79 @@ class Ledger:
             user=user,
         )
 
+    async def count_before(self, before: datetime) -> int:
+        """How many rows are of `before` or earlier."""
+        row = await self._db.fetch_one(
+            "SELECT COUNT(*) AS n FROM calls WHERE day <= :day AND started_at <= :before",
+            day=_day(before),
+            before=before,
+        )
+        return int(row["n"]) if row else 0
+
+    async def prune(self, before: datetime, limit: int = 500) -> int:
+        """Delete rows of `before` or earlier, the oldest days first, and give their number; 0 if none is left.
+
+        Args:
+            before: a moment; what was spent until then is no longer known.
+            limit: at most this many rows at once, so that nobody waits long for the lock; at least 1.
+        """
+        if limit < 1:
+            raise ConfigError(f"`limit` must be at least 1 (got {limit}).")
+        rows = await self._db.execute(
+            """
+            DELETE FROM calls
+             WHERE id IN (SELECT id FROM calls WHERE day <= :day AND started_at <= :before ORDER BY day LIMIT :limit)
+            RETURNING id
+            """,
+            day=_day(before),
+            before=before,
+            limit=limit,
+        )
+        return len(rows)
+
     async def _write(self, values: Mapping[str, Any]) -> None:
         try:
-            await self._db.execute(
-                """
-                INSERT INTO calls (id, call_id, attempt, kind, name, provider, model, session_id, user_id, origin,
-                                   status, error, message, http_status, request_id, input_tokens, output_tokens,
-                                   cached_tokens, cache_write_tokens, reasoning_tokens, cost_nano_usd, milliseconds,
-                                   started_at, day)
-                VALUES (:id, :call_id, :attempt, :kind, :name, :provider, :model, :session_id, :user_id, :origin,
-                        :status, :error, :message, :http_status, :request_id, :input_tokens, :output_tokens,
-                        :cached_tokens, :cache_write_tokens, :reasoning_tokens, :cost_nano_usd, :milliseconds,
-                        :started_at, :day)
-                ON CONFLICT (id) DO NOTHING
-                """,
-                **values,
-            )
+            told = _told(values)
+            # A row alone may be written twice without harm; an event would be told twice.
+            row = Statement(_KEEP, values, repeatable=not told)
+            await self._db.write(row, *told, subject=values["id"])
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the ledger, the answer must go on
             self.failures += 1
             self.last_failure = redact(str(error) or type(error).__name__)
             _log.warning("A call could not be written to the ledger: %s", self.last_failure)
         else:
             self.last_failure = None
+
+
+def _told(values: Mapping[str, Any]) -> tuple[Statement, ...]:
+    """The event of an answer, or of a failure to give one; nothing of one that was cancelled, nor of an embedding."""
+    if values["kind"] not in ("chat", "stream") or values["status"] == "cancelled":
+        return ()
+    body = {
+        "call_id": values["call_id"],
+        "attempt": values["attempt"],
+        "model": _short(values["name"]),
+        "provider": values["provider"],
+        "session_id": values["session_id"],
+        "user": _short(values["user_id"]),
+        "origin": _short(values["origin"]),
+        "milliseconds": values["milliseconds"],
+    }
+    subject = values["session_id"] or values["call_id"]
+    if values["status"] == "error":
+        return (event("generation.failed", subject, {**body, "error": values["error"]}),)
+    cost = values["cost_nano_usd"]
+    used = {
+        "input_tokens": values["input_tokens"],
+        "output_tokens": values["output_tokens"],
+        "cost_usd": None if cost is None else cost / 1e9,
+    }
+    return (event("generation.completed", subject, {**body, **used}),)
+
+
+def _short(text: str | None) -> str | None:
+    """A caller's text, cut where it is longer than any name; a row must not be lost over its event."""
+    return text and text[:_MOST_TEXT]
 
 
 def _values(attempt: Attempt) -> dict[str, Any]:

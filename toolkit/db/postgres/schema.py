@@ -25,20 +25,40 @@ async def migrate(
     if not plan(known, await _checksums(connection, schema, renderer)):
         return
     async with connection.transaction():
-        await connection.execute("SET LOCAL lock_timeout = '60s'")
-        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"toolkit:{schema}")
-        await connection.execute("SET LOCAL lock_timeout = '10s'")
-        if not await connection.fetchval("SELECT 1 FROM pg_namespace WHERE nspname = $1", schema):
-            await connection.execute(f'CREATE SCHEMA "{schema}"')
-        await connection.execute(f'SET LOCAL search_path = "{schema}", public')
-        await connection.execute(LEDGER)
-        for migration in plan(known, await _checksums(connection, schema, renderer)):
-            try:
-                await connection.execute(migration.sql)
-            except PostgresError as error:
-                raise failed(migration, error.args[0]) from error
-            text, values = renderer.render(REMEMBER, _row(migration, now))
-            await connection.execute(text, *values)
+        await _apply(connection, schema, known, now, renderer)
+
+
+async def rehearse(
+    connection: Connection, schema: str, known: Sequence[Migration], now: datetime, renderer: Renderer
+) -> None:
+    """Apply what is pending, and undo it."""
+    if not plan(known, await _checksums(connection, schema, renderer)):
+        return
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        await _apply(connection, schema, known, now, renderer)
+    finally:
+        await transaction.rollback()
+
+
+async def _apply(
+    connection: Connection, schema: str, known: Sequence[Migration], now: datetime, renderer: Renderer
+) -> None:
+    await connection.execute("SET LOCAL lock_timeout = '60s'")
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"toolkit:{schema}")
+    await connection.execute("SET LOCAL lock_timeout = '10s'")
+    if not await connection.fetchval("SELECT 1 FROM pg_namespace WHERE nspname = $1", schema):
+        await connection.execute(f'CREATE SCHEMA "{schema}"')
+    await connection.execute(f'SET LOCAL search_path = "{schema}", public')
+    await connection.execute(LEDGER)
+    for migration in plan(known, await _checksums(connection, schema, renderer)):
+        try:
+            await connection.execute(migration.sql)
+        except PostgresError as error:
+            raise failed(migration, error.args[0]) from error
+        text, values = renderer.render(REMEMBER, _row(migration, now))
+        await connection.execute(text, *values)
 
 
 async def applied(connection: Connection, schema: str, renderer: Renderer) -> list[tuple[int, str, str, datetime]]:

@@ -11,19 +11,21 @@ from toolkit.errors import DatabaseUnavailable
 MEMORY = ":memory:"
 
 _PRAGMAS = (
-    "synchronous = FULL",  # acknowledged means kept, even if the power fails
     "foreign_keys = ON",
     "journal_size_limit = 67108864",
 )
 
 
-def connect(path: Path | None, busy_timeout: float, *, read_only: bool = False) -> Connection:
+def connect(
+    path: Path | None, busy_timeout: float, *, read_only: bool = False, synchronous: str = "full"
+) -> Connection:
     """A connection for the thread that calls this.
 
     Args:
         path: an existing or a new file; None is memory.
         busy_timeout: seconds to wait for a lock that another program holds.
         read_only: whether writing through it is an error.
+        synchronous: `full`: what is acknowledged is kept even if the power fails; `normal`: see `SqliteDatabase`.
 
     Raises:
         sqlite3.Error: the file cannot be opened, or is not a database.
@@ -38,7 +40,7 @@ def connect(path: Path | None, busy_timeout: float, *, read_only: bool = False) 
         connection = Connection(raw, execute_plugins=False)
         if path:
             _use_wal(connection, busy_timeout)
-        for pragma in (*_PRAGMAS, f"query_only = {int(read_only)}"):
+        for pragma in (f"synchronous = {synchronous}", *_PRAGMAS, f"query_only = {int(read_only)}"):
             connection.execute(f"PRAGMA {pragma}")
     except BaseException:
         raw.close()

@@ -3,9 +3,11 @@
 import asyncio
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+from time import monotonic
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -18,22 +20,28 @@ MAX_WAITING = 4096  # jobs that one event loop may have in the queue; more wait 
 Work: TypeAlias = Callable[[Connection], Any]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """Work, and the future of the task that waits for it."""
+    """Work, the future of the task that waits for it, and how it ended: with a result, or with an error.
 
-    work: Work
-    loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[Any]
+    Attributes:
+        since: when it was handed over, in seconds of the monotonic clock.
+        alone: whether it may not share a transaction with its neighbours.
+    """
+
+    # No dataclass: a frozen one takes several times as long to make, and one is made for each read and write.
+    __slots__ = ("alone", "error", "future", "loop", "result", "since", "work")
+
+    def __init__(self, work: Work, loop: asyncio.AbstractEventLoop, *, alone: bool) -> None:
+        self.work = work
+        self.loop = loop
+        self.alone = alone
+        self.since = monotonic()
+        self.future: asyncio.Future[Any] = loop.create_future()
+        self.result: Any = None
+        self.error: Exception | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a job ended: its result, or the error that its caller is told."""
-
-    job: Job
-    result: Any = None
-    error: Exception | None = None
+RunJobs: TypeAlias = Callable[[Connection, list[Job]], None]
 
 
 class ConnectionThread:
@@ -43,20 +51,18 @@ class ConnectionThread:
         name: what the thread is called.
         where: the database as a person calls it.
         connect: opens the connection; called on the thread.
-        run_batch: runs jobs and gives the outcome of each; called on the thread.
+        together: runs neighbouring jobs and says in each how it ended; called on the thread.
+        apart: the same for jobs that are to be `alone`.
     """
 
     def __init__(
-        self,
-        name: str,
-        *,
-        where: str,
-        connect: Callable[[], Connection],
-        run_batch: Callable[[Connection, list[Job]], list[Outcome]],
+        self, name: str, *, where: str, connect: Callable[[], Connection], together: RunJobs, apart: RunJobs
     ) -> None:
+        self.busy = False
         self._where = where
         self._connect = connect
-        self._run_batch = run_batch
+        self._together = together
+        self._apart = apart
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._room: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
         self._connected = threading.Event()
@@ -64,6 +70,11 @@ class ConnectionThread:
         self._ended: BaseException | None = None
         self._accepting = True
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
+
+    @property
+    def waiting(self) -> int:
+        """Jobs in the queue."""
+        return self._queue.qsize()
 
     def start(self) -> None:
         """Open the connection; blocks until that is done, and raises what it raised."""
@@ -80,19 +91,19 @@ class ConnectionThread:
             self._queue.put(None)
         self._thread.join()
 
-    async def run(self, work: Work) -> Any:
+    async def run(self, work: Work, *, alone: bool = False) -> Any:
         """Run `work` on the thread and give its result."""
         loop = asyncio.get_running_loop()
         room = self._room.get(loop)
         if room is None:
             room = self._room.setdefault(loop, asyncio.Semaphore(MAX_WAITING))
         async with room:
-            future = loop.create_future()
+            job = Job(work, loop, alone=alone)
             with self._gate:
                 if not self._accepting:
                     raise self._gone()
-                self._queue.put(Job(work, loop, future))
-            return await future
+                self._queue.put(job)
+            return await job.future
 
     def _main(self) -> None:
         batch: list[Job] = []
@@ -105,11 +116,16 @@ class ConnectionThread:
         self._connected.set()
         try:
             while batch := self._next_batch():
-                _settle(self._run_batch(connection, batch))
+                for alone, jobs in groupby(batch, _is_alone):
+                    group = list(jobs)
+                    (self._apart if alone else self._together)(connection, group)
+                    settle(group)
+                    batch = batch[len(group) :]  # what is settled stays so, whatever becomes of the rest
         except BaseException as error:  # noqa: BLE001 - whoever waits must be told that nobody works any more
             self._end(error, batch)
         finally:
             with suppress(sqlite3.Error):  # a busy file: the statistics are as good as before
+                connection.execute("PRAGMA busy_timeout = 0")  # closing waits for nobody
                 connection.execute("PRAGMA optimize")
             connection.close()
 
@@ -117,7 +133,9 @@ class ConnectionThread:
         """At least one job that somebody still waits for, in order; none when the thread shall end."""
         batch: list[Job] = []
         while not batch:
+            self.busy = False
             job = self._queue.get()
+            self.busy = True
             while job is not None:
                 if not job.future.cancelled():
                     batch.append(job)
@@ -140,7 +158,9 @@ class ConnectionThread:
         while not self._queue.empty():
             if job := self._queue.get():
                 batch.append(job)
-        _settle([Outcome(job, error=self._gone()) for job in batch])
+        for job in batch:
+            job.error = self._gone()
+        settle(batch)
 
     def _gone(self) -> DatabaseUnavailable:
         if self._ended is None:
@@ -150,20 +170,24 @@ class ConnectionThread:
         )
 
 
-def _settle(outcomes: list[Outcome]) -> None:
-    by_loop: dict[asyncio.AbstractEventLoop, list[Outcome]] = {}
-    for outcome in outcomes:
-        by_loop.setdefault(outcome.job.loop, []).append(outcome)
+_is_alone = attrgetter("alone")
+
+
+def settle(jobs: Sequence[Job]) -> None:
+    """Tell the tasks that wait for `jobs` how these ended."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[Job]] = {}
+    for job in jobs:
+        by_loop.setdefault(job.loop, []).append(job)
     for loop, settled in by_loop.items():
         with suppress(RuntimeError):  # the loop was closed: nobody waits any more
             loop.call_soon_threadsafe(_deliver, settled)
 
 
-def _deliver(outcomes: list[Outcome]) -> None:
-    for outcome in outcomes:
-        if outcome.job.future.done():  # its caller was cancelled meanwhile
+def _deliver(jobs: list[Job]) -> None:
+    for job in jobs:
+        if job.future.done():  # its caller was cancelled meanwhile, or it was told before
             continue
-        if outcome.error is None:
-            outcome.job.future.set_result(outcome.result)
+        if job.error is None:
+            job.future.set_result(job.result)
         else:
-            outcome.job.future.set_exception(outcome.error)
+            job.future.set_exception(job.error)
