@@ -17,18 +17,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mcp_server.health import health_routes
 from mcp_server.house import House
+from mcp_server.metrics import metrics_routes
 
 GRACE_SECONDS = 2
 """How long requests that are under way may still take when the process is told to end."""
 
 
 def create_app(server: Server[Any], house: House) -> Starlette:
-    """The application: `/mcp`, `/health` and `/health/ready`.
+    """The application: `/mcp`, `/health`, `/health/ready` and `/metrics`.
 
     It answers only to a loopback address as Host and Origin, so that no web page reaches it by a name of its own.
     """
     unchecked = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # checked below, for every route
-    app = server.streamable_http_app(transport_security=unchecked, custom_starlette_routes=health_routes(house))
+    routes = [*health_routes(house), *metrics_routes(house)]
+    app = server.streamable_http_app(transport_security=unchecked, custom_starlette_routes=routes)
     app.add_middleware(_FromThisMachine)
     return app
 

@@ -50,7 +50,7 @@ def test_without_its_database_it_lives_but_is_not_ready_and_names_the_reason(tmp
         ({"Origin": "http://localhost.evil.example"}, 403),
     ],
 )
-@pytest.mark.parametrize("path", ["/mcp", "/health", "/health/ready"])
+@pytest.mark.parametrize("path", ["/mcp", "/health", "/health/ready", "/metrics"])
 def test_a_web_page_of_someone_else_is_turned_away(
     served: str, path: str, headers: dict[str, str], status: int
 ) -> None:
