@@ -39,6 +39,7 @@ def test_the_commands_of_the_contract_are_there() -> None:
         "sessions": {"list", "show", "delete"},
         "tools": {"list", "call"},
         "prompts": {"list", "show", "render"},
+        "db": {"copy", "backup", "vacuum", "check", "stats", "prune"},
     }
     alone = {"demo", "ingest", "search", "ask", "chat", "usage", "migrate", "doctor", "config"}
 

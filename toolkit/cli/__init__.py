@@ -5,6 +5,7 @@ import click
 from toolkit import __version__
 from toolkit.cli.chat import ask, chat
 from toolkit.cli.config import config
+from toolkit.cli.db import db
 from toolkit.cli.demo import demo
 from toolkit.cli.doctor import doctor
 from toolkit.cli.documents import ingest, search
@@ -28,7 +29,7 @@ def cli() -> None:
     """Sessions, tools, document search, and models that fall back to one another."""
 
 
-for command in (demo, ingest, search, ask, chat, models, sessions, tools, prompts, usage, migrate, doctor, config):
+for command in (demo, ingest, search, ask, chat, models, sessions, tools, prompts, usage, migrate, db, doctor, config):
     cli.add_command(command)
 
 
