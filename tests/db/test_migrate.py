@@ -1,7 +1,8 @@
-"""The numbered SQL files: how they are read, and that each database takes all of them or none."""
+"""The numbered SQL files: how they are read, and that each database takes all of them or none.
 
-import asyncio
-import sys
+What happens under load, locks and kills: `test_migrate_torture.py`.
+"""
+
 import uuid
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import TypeAlias
 import asyncpg
 import pytest
 
-from tests.db.rows import model, names
 from toolkit import stamps
 from toolkit.db import Database
 from toolkit.db.migrate import default_folder, load, plan, tables
@@ -147,73 +147,6 @@ async def test_a_database_that_lacks_one_in_between_is_refused(connect: Connect,
     await db.execute("DELETE FROM schema_migrations WHERE version = 1")
     with pytest.raises(MigrationError, match="at version 2 but never had the migration 0001_fruit; restore a backup"):
         await connect(folder).open()
-
-
-OPEN = """
-import asyncio, sys
-from pathlib import Path
-from toolkit.db.postgres.database import PostgresDatabase
-from toolkit.db.sqlite.database import SqliteDatabase
-
-async def main(where, schema):
-    db = PostgresDatabase(schema, url=where) if schema else SqliteDatabase(Path(where))
-    sys.stdout.write("ready\\n")
-    sys.stdout.flush()
-    sys.stdin.readline()
-    await db.open()
-    await db.execute("UPDATE models SET priority = 1")
-    await db.close()
-
-asyncio.run(main(*sys.argv[1:]))
-"""
-
-
-@pytest.mark.parametrize("had", [0, 2])
-@pytest.mark.parametrize("dialect", ["sqlite", "postgres"])
-async def test_eight_processes_that_start_at_once_all_find_the_database_migrated(
-    dialect: str, had: int, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    schema = f"m_{uuid.uuid4().hex}"
-    where = str(tmp_path / "shared.db") if dialect == "sqlite" else request.getfixturevalue("postgres_dsn")
-
-    def connect(migrations: Path | None = None) -> Database:
-        if dialect == "sqlite":
-            return SqliteDatabase(Path(where), migrations=migrations)
-        return PostgresDatabase(schema, url=where, migrations=migrations)
-
-    if had:
-        old = connect(_copied(default_folder(), tmp_path / "old", had))
-        await old.open()
-        await old.close()
-    arguments = [where, schema if dialect == "postgres" else ""]
-    pipe = asyncio.subprocess.PIPE
-    processes = [
-        await asyncio.create_subprocess_exec(
-            sys.executable, "-c", OPEN, *arguments, stdin=pipe, stdout=pipe, stderr=pipe
-        )
-        for _ in range(8)
-    ]
-    for process in processes:
-        assert process.stdout
-        assert await process.stdout.readline() == b"ready\n"
-    ended = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
-
-    assert [error.decode() for _, error in ended] == [""] * 8
-    assert [process.returncode for process in processes] == [0] * 8
-    db = connect()
-    assert all((await versions(db)).values())
-    await db.write(model("a"))
-    assert await names(db) == ["a"]
-    await db.close()
-
-
-def _copied(source: Path, target: Path, most: int) -> Path:
-    """A folder with the first `most` migrations of `source`."""
-    target.mkdir()
-    for path in source.glob("*.sql"):
-        if int(path.name[:4]) <= most:
-            (target / path.name).write_bytes(path.read_bytes())
-    return target
 
 
 def test_each_dialect_loads_its_own_form_of_a_file(tmp_path: Path) -> None:
