@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from toolkit.db import Database, Statement
+from toolkit.db import Database, Sql, Statement
 from toolkit.stamps import new_id, now
 
 LEDGER = """
@@ -44,6 +44,26 @@ SESSION = "SELECT * FROM sessions WHERE id = :id"
 LAST_MESSAGES = """
 SELECT position, role, body, created_at FROM messages WHERE session_id = :id ORDER BY position DESC LIMIT 20
 """
+# The session at position 0, then its messages; as `toolkit.sessions.store` reads them, but for the limit.
+SESSION_WITH_LAST_MESSAGES = Sql(
+    """
+    SELECT 0 AS position,
+           json_object('id', id, 'title', title, 'user_id', user_id, 'origin', origin, 'context', json(context),
+                       'ttl_seconds', ttl_seconds, 'created_at', created_at, 'used_at', used_at,
+                       'expires_at', expires_at, 'parent_id', parent_id, 'parent_at', parent_at) AS body
+      FROM sessions
+     WHERE id = :id
+    UNION ALL
+    SELECT * FROM (SELECT position, body FROM messages WHERE session_id = :id ORDER BY position DESC LIMIT 20) AS last
+     ORDER BY position
+    """,
+    postgres="""
+    SELECT 0 AS position, to_jsonb(session) AS body FROM sessions AS session WHERE id = :id
+    UNION ALL
+    SELECT * FROM (SELECT position, body FROM messages WHERE session_id = :id ORDER BY position DESC LIMIT 20) AS last
+     ORDER BY position
+    """,
+)
 NEW_SESSION = """
 INSERT INTO sessions (id, title, user_id, origin, context, ttl_seconds, created_at, used_at, expires_at)
 VALUES (:id, NULL, :user_id, 'bench', :context, 86400, :at, :at, :expires_at)
@@ -137,6 +157,9 @@ def spelled(sql: str, sign: str) -> tuple[str, tuple[str, ...]]:
     return _PLACE.sub(lambda place: f"{sign}{names.index(place[1]) + 1}", sql), names
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def in_sqlite(value: Any) -> Any:
     """A value as SQLite keeps it."""
     if isinstance(value, datetime):
@@ -146,7 +169,7 @@ def in_sqlite(value: Any) -> Any:
 
 def as_text(value: Any) -> Any:
     """A value with JSON as text; times stay what they are."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if isinstance(value, dict) else value
+    return _encode(value) if isinstance(value, dict) else value
 
 
 async def furnish(db: Database, count: int = SESSIONS, messages: int = MESSAGES) -> list[str]:

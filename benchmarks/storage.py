@@ -2,10 +2,12 @@
 
     python -m benchmarks.storage [--quick] [--json] [--database sqlite|postgres]
 
-One unit is what a turn of a chat keeps (see `hot_path`). Every contender has the same tables, the same SQL and the same
-durability: SQLite commits with synchronous=FULL, Postgres with fsync on, both on the disk of the folder for temporary
-files. All take turns within each round, and a ratio is the median over the rounds of the toolkit's rate by the other's
-in the same round, so that a busy machine slows both. `pip install 'toolkit-mcp[bench]'` brings the peers.
+One unit is what a turn of a chat keeps (see `hot_path`). Every contender is given the same Python values and makes them
+fit for its database within the measured time. All have the same tables and the same durability: SQLite commits with
+synchronous=FULL, Postgres with fsync on, both on the disk of the folder for temporary files. All write with the same
+SQL; a session is read in two statements, by the toolkit in one, as its session store does. All take turns within each
+round, and a ratio is the median over the rounds of the toolkit's rate by the other's in the same round, so that a busy
+machine slows both. `pip install 'toolkit-mcp[bench]'` brings the peers.
 """
 
 import argparse
@@ -21,6 +23,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, TypeAlias
@@ -29,7 +32,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 
 from benchmarks.durable_postgres import DurablePostgres, NoPostgres
-from benchmarks.hot_path import MESSAGES, SESSIONS, furnish, units
+from benchmarks.hot_path import MESSAGES, SESSIONS, Unit, furnish, units
 from benchmarks.storage_peers import Peer, Stores, Toolkit
 from benchmarks.storage_postgres import BatchJson, BatchStatements, SqlalchemyOnPostgres, TransactionPerCall
 from benchmarks.storage_sqlite import Aiosqlite, RawGroups, SqlalchemyOnSqlite
@@ -222,7 +225,7 @@ async def take_turn(found: Field, peer: Peer, kind: str, callers: int, count: in
     act: Callable[[Any], Awaitable[Any]]
     work: list[list[Any]]
     if kind == "write":
-        act, work = peer.write, [[peer.bind(unit) for unit in mine] for mine in units(count, ids, callers)]
+        act, work = partial(_write, peer), units(count, ids, callers)
         found.written[peer] = found.written.get(peer, 0) + callers * count
     else:
         act, work = peer.read, [[ids[(c + n * callers) % len(ids)] for n in range(count)] for c in range(callers)]
@@ -242,6 +245,10 @@ async def take_turn(found: Field, peer: Peer, kind: str, callers: int, count: in
     gc.unfreeze()
     cuts = quantiles(took, n=100)
     return Turn(len(took) / wall, median(took) * 1000, cuts[98] * 1000)
+
+
+async def _write(peer: Peer, unit: Unit) -> None:
+    await peer.write(peer.bind(unit))
 
 
 def compare(turns: dict[Key, list[Turn]]) -> list[Result]:

@@ -3,7 +3,6 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any, Self
 
 import asyncpg
@@ -20,7 +19,7 @@ LISTENS = "SELECT pid FROM pg_stat_activity WHERE query = $1"
 
 
 def waking(name: str) -> Statement:
-    return replace(model(name), wakes=True)
+    return model(name)._replace(wakes=True)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -120,7 +119,7 @@ async def test_a_lock_that_somebody_keeps_is_said_to_be_theirs(
         with pytest.raises(DatabaseBusy, match=said):
             await db.fetch_all("SELECT 1 FROM models")
         with pytest.raises(DatabaseBusy, match=said):
-            await db.write(replace(add("a"), repeatable=True), subject=subject)
+            await db.write(add("a")._replace(repeatable=True), subject=subject)
     assert await count(db, "a") == 0
     assert db.pool_stats().idle == db.pool_stats().connections
     await db.close()

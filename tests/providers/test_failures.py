@@ -29,10 +29,10 @@ async def sdk(vendor: str, vendors: VendorServer) -> AsyncIterator[Callable[[boo
     """Asks by the SDK's own typed method, and reads the stream to its end."""
     client: Any
     if vendor == "openai":
-        client = openai_sdk.AsyncOpenAI(api_key=KEY, base_url=vendors.openai_url, max_retries=0, timeout=0.2)
+        client = openai_sdk.AsyncOpenAI(api_key=KEY, base_url=vendors.openai_url, max_retries=0, timeout=1.0)
         create, options = client.chat.completions.create, {}
     else:
-        client = anthropic_sdk.AsyncAnthropic(api_key=KEY, base_url=vendors.anthropic_url, max_retries=0, timeout=0.2)
+        client = anthropic_sdk.AsyncAnthropic(api_key=KEY, base_url=vendors.anthropic_url, max_retries=0, timeout=1.0)
         create, options = client.messages.create, {"max_tokens": 9}
 
     async def ask(stream: bool) -> None:
@@ -74,7 +74,7 @@ async def test_what_the_sdks_raise_is_understood(
     vendors.fail("anthropic", fault)
     with pytest.raises(Exception) as caught:  # noqa: PT011 - each has a class of its own
         await sdk(stream)
-    error = error_of_exception("x", caught.value, KEY, seconds=0.2)
+    error = error_of_exception("x", caught.value, KEY, seconds=1.0)
     assert type(error) is kind
     assert KEY not in str(error)
     assert error.retry_after == (2.0 if kind is errors.RateLimited and not stream else None)

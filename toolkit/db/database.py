@@ -7,9 +7,10 @@ optional filter is `(CAST(:user AS TEXT) IS NULL OR user_id = :user)`; a sum of 
 
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from toolkit.db.slow import SlowQuery
@@ -25,8 +26,7 @@ class Sql:
     postgres: str
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """One statement of an atomic list.
 
     Attributes:
@@ -41,7 +41,7 @@ class Statement:
     """
 
     sql: str | Sql
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = MappingProxyType({})
     unmatched: Exception | None = None
     repeatable: bool = False
     wakes: bool = False

@@ -51,7 +51,7 @@ def utc(name: str, value: datetime) -> datetime:
     """`value` in UTC."""
     if value.tzinfo is None:
         raise DatabaseError(f"The time {name!r} has no time zone; make it with toolkit.stamps.now().")
-    return value.astimezone(UTC)
+    return value if value.tzinfo is UTC else value.astimezone(UTC)
 
 
 def _nul(name: str) -> DatabaseError:

@@ -131,7 +131,7 @@ class Lease:
         finally:
             self._end(sql, began)
 
-    async def run(self, form: Form, executions: Sequence[list[Any]], sizes: Sequence[int]) -> list[list[Row]]:
+    async def run(self, form: Form, executions: Sequence[Sequence[Any]], sizes: Sequence[int]) -> list[list[Row]]:
         """Run one statement as often as there are lists of values, in few round trips; gives the rows of each.
 
         Args:
@@ -152,7 +152,7 @@ class Lease:
             size += more
         return results + await self._pipeline(form, executions[first:])
 
-    async def _pipeline(self, form: Form, executions: Sequence[list[Any]]) -> list[list[Row]]:
+    async def _pipeline(self, form: Form, executions: Sequence[Sequence[Any]]) -> list[list[Row]]:
         began = self._begin(form.sql)
         results: list[list[Row]] = [[] for _ in executions]
         try:

@@ -119,6 +119,8 @@ class Line:
             del self._abandoned[next(iter(self._abandoned))]
 
     async def _acquire(self, deadline: float) -> Connection:
+        if self.pool.get_idle_size():  # there is nothing to wait for
+            return await self.pool.acquire()
         self.waiting += 1
         try:
             limit = max(deadline - asyncio.get_running_loop().time(), 1.0)

@@ -1,36 +1,22 @@
 """The shared dialect in the form that asyncpg and somebody else's search path need."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from toolkit.db.binding import PARTS, Binder, Converter
 from toolkit.db.database import Sql
-from toolkit.db.statements import checked_text, json_text, utc
-from toolkit.errors import DatabaseError
+from toolkit.db.statements import json_text, utc
 
 TAG = "toolkit tag"  # the column that says to which of many executions a row belongs
 
+_CONVERTERS: dict[type, Converter] = {dict: json_text, list: json_text, datetime: utc}
 _OVERHEAD = 50  # bytes around a value, and around a statement, at most
-_PLAIN = frozenset({int, float, bool, type(None)})
 
-_TOKEN = re.compile(
-    r"""(?xsi)
-    (?: \b e'(?:[^'\\]|\\.|'')*'            # text with escapes
-      | '(?:[^']|'')*'                      # text
-      | "(?:[^"]|"")*"                      # a quoted name
-      | (?P<dollar>\$\w*\$).*?(?P=dollar)   # text between dollars
-      | --[^\n]*                            # comments
-      | /\*.*?\*/
-      | ::                                  # a cast
-      | \bDISTINCT\s+FROM\b                 # a comparison, followed by a value
-    )
-    | :(?P<value>[a-z_]\w*)
-    | \b(?P<verb>(?:FROM|JOIN|INTO|UPDATE)\s+)(?P<table>[a-z_]\w*)\b
-    """
-)
+_TOKEN = re.compile(rf"(?xsi){PARTS} | \b(?P<verb>(?:FROM|JOIN|INTO|UPDATE)\s+)(?P<table>[a-z_]\w*)\b")
 _IN_PARENTHESES = re.compile(r"\([^()]*\)")
 _CHANGE = re.compile(r"\s*(?:INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
 _RETURNING = re.compile(r"\bRETURNING\b", re.IGNORECASE)
@@ -66,46 +52,22 @@ class Renderer:
     def __init__(self, schema: str, tables: frozenset[str]) -> None:
         self._schema = schema
         self._tables = tables
-        self._names = lru_cache(maxsize=1024)(_names)
+        self._binder = lru_cache(maxsize=1024)(_binder)
         self._form = lru_cache(maxsize=1024)(self._write)
 
-    def render(self, sql: str | Sql, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
+    def render(self, sql: str | Sql, values: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
         """The statement as asyncpg runs it, and its values in order."""
         form, bound, _ = self.prepare(sql, values)
         return form.sql, bound
 
-    def prepare(self, sql: str | Sql, values: Mapping[str, Any]) -> tuple[Form, list[Any], int]:
+    def prepare(self, sql: str | Sql, values: Mapping[str, Any]) -> tuple[Form, Sequence[Any], int]:
         """The statement with all that is known of it, its values in order, and how many bytes they are at most."""
         text = sql if isinstance(sql, str) else sql.postgres
-        names = self._names(text)
-        try:
-            bound = [values[name] for name in names]
-        except KeyError as error:
-            raise DatabaseError(f"The statement has no value for :{error.args[0]}; pass it.") from error
-        size = _OVERHEAD * (len(bound) + 1)
-        structured: tuple[str, ...] = ()
-        for place, value in enumerate(bound):
-            # The common kinds first: this is done for each value of each chat.
-            kind = type(value)
-            if kind is str and value.isascii() and "\0" not in value:
-                size += len(value)
-            elif kind in _PLAIN or (kind is datetime and value.tzinfo is UTC):
-                pass
-            elif isinstance(value, dict | list):
-                bound[place] = json = json_text(names[place], value)
-                structured += (names[place],)
-                size += len(json) if json.isascii() else 4 * len(json)
-            elif isinstance(value, str):
-                bound[place] = checked_text(names[place], value)
-                size += 4 * len(value)
-            elif isinstance(value, datetime):
-                bound[place] = utc(names[place], value)
-            else:
-                size += len(value) if isinstance(value, bytes) else 0
-        return self._form(text, structured), bound, size
+        bound, structured, size = self._binder(text).bind(values)
+        return self._form(text, structured), bound, size + _OVERHEAD * (len(bound) + 1)
 
     def _write(self, sql: str, structured: tuple[str, ...]) -> Form:
-        names = self._names(sql)
+        names = self._binder(sql).names
 
         def write(match: re.Match[str]) -> str:
             if name := match["value"]:
@@ -124,9 +86,8 @@ class Renderer:
         return Form(text, silent=changes and not returns, tagged=text + tag if changes and returns else "")
 
 
-def _names(sql: str) -> tuple[str, ...]:
-    """The values of a statement in the order in which they are first named."""
-    return tuple(dict.fromkeys(match["value"] for match in _TOKEN.finditer(sql) if match["value"]))
+def _binder(sql: str) -> Binder:
+    return Binder(sql, _CONVERTERS, structured=(dict, list))
 
 
 def _outline(sql: str) -> str:

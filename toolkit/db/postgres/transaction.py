@@ -58,7 +58,7 @@ class Job:
         self, renderer: Renderer, statements: Sequence[Statement], subject: str | None, patience: float
     ) -> None:
         forms: list[Form] = []
-        self.executions: list[list[list[Any]]] = []
+        self.executions: list[list[Sequence[Any]]] = []
         self.sizes: list[list[int]] = []
         self.unmatched: dict[int, Exception] = {}
         self.repeatable = True

@@ -22,7 +22,7 @@ from toolkit.db.sqlite.driver import Connection
 from toolkit.db.sqlite.failures import Place, in_plain_words, is_damage, not_writable
 from toolkit.db.sqlite.feed import Feed
 from toolkit.db.sqlite.rehearsal import rehearse
-from toolkit.db.sqlite.rows import bind, run_list, run_one, text_of
+from toolkit.db.sqlite.rows import ready, run_list, run_one
 from toolkit.db.sqlite.search import SqliteLexicalIndex
 from toolkit.db.sqlite.thread import ConnectionThread, Work
 from toolkit.errors import ConfigError, DatabaseUnavailable
@@ -153,13 +153,13 @@ class SqliteDatabase:
 
     async def fetch_all(self, sql: str | Sql, /, **values: Any) -> list[Row]:
         """See `Database.fetch_all`."""
-        text, bound = text_of(sql), bind(values)
+        text, bound = ready(sql, values)
         rows: list[Row] = await self._read(lambda connection: run_one(connection.conn, text, bound, self._slow))
         return rows
 
     async def fetch_one(self, sql: str | Sql, /, **values: Any) -> Row | None:
         """See `Database.fetch_one`."""
-        text, bound = text_of(sql), bind(values)
+        text, bound = ready(sql, values)
         rows: list[Row] = await self._read(lambda connection: run_one(connection.conn, text, bound, self._slow, most=1))
         return rows[0] if rows else None
 
@@ -173,7 +173,7 @@ class SqliteDatabase:
         subject: str | None = None,  # noqa: ARG002 - one writer keeps every order
     ) -> list[list[Row]]:
         """See `Database.write`."""
-        bound = [(text_of(s.sql), bind(s.values), s.unmatched) for s in statements]
+        bound = [(*ready(s.sql, s.values), s.unmatched) for s in statements]
         threads = self._threads or await self._ready()
         results: list[list[Row]] = await threads.writer.run(
             lambda connection: run_list(connection.conn, bound, self._slow)

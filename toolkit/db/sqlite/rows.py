@@ -1,18 +1,18 @@
 """Values as SQLite keeps them, and the rows that it gives back: the hot path."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from time import perf_counter
-from types import NoneType
 from typing import Any, TypeAlias
 
+from toolkit.db.binding import Binder, Converter, numbered
 from toolkit.db.database import Row, Sql
 from toolkit.db.slow import SlowQueries
 from toolkit.db.sqlite.driver import sqlite3
-from toolkit.db.statements import Unmatched, checked_text, json_text, utc
+from toolkit.db.statements import Unmatched, json_text, utc
 
-Bound: TypeAlias = tuple[str, dict[str, Any], Exception | None]  # text, values, what to raise without a row
-Converter: TypeAlias = Callable[[str, Any], Any] | None
+Ready: TypeAlias = tuple[str, Sequence[Any], Exception | None]  # text, values, what to raise without a row
 
 
 class NothingDone(Exception):
@@ -22,25 +22,20 @@ class NothingDone(Exception):
         self.error = error
 
 
-def text_of(sql: str | Sql) -> str:
-    """What SQLite runs."""
-    return sql if isinstance(sql, str) else sql.sqlite
+def ready(sql: str | Sql, values: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
+    """What SQLite runs, and its values: JSON and times are text, times in UTC and all of one width."""
+    text, binder = _prepared(sql if isinstance(sql, str) else sql.sqlite)
+    return text, binder.bind(values).values
 
 
-def bind(values: Mapping[str, Any]) -> dict[str, Any]:
-    """`values` as SQLite keeps them: JSON and times are text, times in UTC and all of one width."""
-    bound = {}
-    for name, value in values.items():
-        kind = type(value)
-        if kind is str and value.isascii() and "\0" not in value:  # most values: no call
-            bound[name] = value
-            continue
-        convert = _CONVERTERS[kind] if kind in _CONVERTERS else _of_another_type(value)
-        bound[name] = value if convert is None else convert(name, value)
-    return bound
+@lru_cache(maxsize=1024)
+def _prepared(sql: str) -> tuple[str, Binder]:
+    # Numbered places: of named ones sqlite3 asks the name again each time, for each value.
+    binder = Binder(sql, _CONVERTERS, structured=(dict, list))
+    return numbered(sql, binder.names), binder
 
 
-def run_list(raw: sqlite3.Connection, statements: Sequence[Bound], slow: SlowQueries) -> list[list[Row]]:
+def run_list(raw: sqlite3.Connection, statements: Sequence[Ready], slow: SlowQueries) -> list[list[Row]]:
     """Run statements in order; gives the rows of each.
 
     Raises:
@@ -62,7 +57,7 @@ def run_list(raw: sqlite3.Connection, statements: Sequence[Bound], slow: SlowQue
 
 
 def run_one(
-    raw: sqlite3.Connection, sql: str, values: dict[str, Any], slow: SlowQueries, *, most: int | None = None
+    raw: sqlite3.Connection, sql: str, values: Sequence[Any], slow: SlowQueries, *, most: int | None = None
 ) -> list[Row]:
     """Every row, or the first `most`; nothing stays open, or an old snapshot would keep the log from shrinking.
 
@@ -85,15 +80,4 @@ def _moment(name: str, value: datetime) -> str:
     return utc(name, value).isoformat(timespec="microseconds")
 
 
-_CONVERTERS: dict[type, Converter] = {
-    **dict.fromkeys((int, float, bool, bytes, NoneType)),
-    str: checked_text,
-    dict: json_text,
-    list: json_text,
-    datetime: _moment,
-}
-
-
-def _of_another_type(value: object) -> Converter:
-    """The converter of the first type that `value` is one of, e.g. text for a member of a StrEnum."""
-    return next((convert for kind, convert in _CONVERTERS.items() if isinstance(value, kind)), None)
+_CONVERTERS: dict[type, Converter] = {dict: json_text, list: json_text, datetime: _moment}
