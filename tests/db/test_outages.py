@@ -79,6 +79,17 @@ async def test_connections_that_are_ended_again_and_again_cost_nobody_more_than_
     await db.close()
 
 
+async def test_a_connection_that_is_lost_while_the_tables_are_made_is_replaced(
+    empty: PostgresServer, proxy: TcpProxy
+) -> None:
+    db = PostgresDatabase("toolkit", url=by_way_of(proxy, empty))
+    proxy.cut_at(b"CREATE TABLE messages", "up", swallow=True)
+    await db.open()
+    assert proxy.cut_off.is_set()
+    assert all(migration.applied_at for migration in await db.migrations())
+    await db.close()
+
+
 async def test_a_server_that_refuses_connections_for_two_seconds_is_waited_for(
     empty: PostgresServer, proxy: TcpProxy
 ) -> None:

@@ -257,6 +257,7 @@ async def _cut(admin: "asyncpg.Connection[Any]") -> None:
     cut = """
         SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE query LIKE '%pg_sleep%' AND state = 'active' AND pid <> pg_backend_pid()
+           AND datname = current_database()
         """
     while not await admin.fetch(cut):  # noqa: ASYNC110 - only the server knows when it has begun
         await asyncio.sleep(0.01)

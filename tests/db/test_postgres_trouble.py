@@ -237,7 +237,10 @@ async def test_nothing_is_doubled_or_lost_while_connections_are_ended_under_load
             assert result == [[{"name": f"{n}", "priority": done[n]}], []]
 
     tasks = [asyncio.create_task(write(n)) for n in range(16)]
-    ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'toolkit-mcp'"
+    ends = """
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE application_name = 'toolkit-mcp' AND datname = current_database()  -- other tests share the server
+        """
     async with asyncio.timeout(SOON * 2):
         for _ in range(15):
             before = sum(done)

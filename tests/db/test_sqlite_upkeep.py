@@ -187,6 +187,8 @@ async def test_the_figures_say_what_was_done_and_how_busy_it_is(tmp_path: Path) 
     assert set(vars_of(db)) == {0, 2}  # no connection of at most two, and nothing done
     await db.write(model("a"))
     await names(db)
+    while db.pool_stats().idle < 2:  # noqa: ASYNC110 - a thread says so only after it has answered
+        await asyncio.sleep(0)
     async with held(db):
         writes = [asyncio.create_task(db.write(model(f"{n}"))) for n in range(10)]
         await asyncio.sleep(0)

@@ -15,7 +15,7 @@ from toolkit.db.database import MigrationStatus, PoolStats, Problem, Row, Sql, S
 from toolkit.db.postgres import schema as tables
 from toolkit.db.postgres import upkeep
 from toolkit.db.postgres.connect import CONNECT_TIMEOUT, Address, check_server
-from toolkit.db.postgres.failures import in_plain_words
+from toolkit.db.postgres.failures import in_plain_words, is_lost
 from toolkit.db.postgres.lease import Lease
 from toolkit.db.postgres.line import GIVING_BACK, Line
 from toolkit.db.postgres.listen import Feed
@@ -30,6 +30,7 @@ from toolkit.errors import ConfigError, DatabaseError, DatabaseUnavailable
 T = TypeVar("T")
 
 _NAME = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,62}")
+_OPENINGS = 3  # times that a connection may be lost while the tables are looked at
 _CLOSED = PoolStats(connections=0, idle=0, most=0, waiting=0, reads=0, writes=0, commits=0, slow=0)
 
 
@@ -237,15 +238,7 @@ class PostgresDatabase:
     async def _start(self) -> None:
         try:
             with in_plain_words(self._where):
-                pool = await self._connect(self._sizes[0])
-                try:
-                    async with pool.acquire() as connection:
-                        check_server(connection, self._where)
-                        await tables.migrate(connection, self._schema, self._known, stamps.now(), self._renderer)
-                except BaseException:
-                    if pool is not self._borrowed:
-                        await pool.close()
-                    raise
+                pool = await self._connected()
             self._loop, self._idle = asyncio.get_running_loop(), None
             self._line = Line(pool, self._address, self._slow, self._where)
             self._feed = Feed(self._schema, self._line)
@@ -254,6 +247,24 @@ class PostgresDatabase:
             self._reads = 0
         finally:
             self._starting = None
+
+    async def _connected(self) -> "asyncpg.Pool[Any]":
+        """A pool to a server that has our tables; one that cannot be reached is not waited for."""
+        tries = 0
+        while True:
+            tries += 1
+            pool = await self._connect(self._sizes[0])
+            try:
+                async with pool.acquire() as connection:
+                    check_server(connection, self._where)
+                    await tables.migrate(connection, self._schema, self._known, stamps.now(), self._renderer)
+                return pool
+            except BaseException as error:
+                if pool is not self._borrowed:
+                    await pool.close()
+                # Lost in the middle: what was begun is undone, and may begin again.
+                if tries == _OPENINGS or not is_lost(error) or isinstance(error, TimeoutError):
+                    raise
 
     @asynccontextmanager
     async def _for_a_moment(self) -> AsyncIterator[Connection]:
