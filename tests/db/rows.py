@@ -91,3 +91,17 @@ async def add_chunks(db: Database, texts: Sequence[tuple[str, str]], *, collecti
 async def names(db: Database) -> list[str]:
     """The names in `models`, sorted."""
     return [row["name"] for row in await db.fetch_all("SELECT name FROM models ORDER BY name")]
+
+
+def add(name: str, **options: Any) -> Statement:
+    """Adds one to the priority of a model: to be done once."""
+    sql = "UPDATE models SET priority = priority + 1 WHERE name = :name RETURNING name, priority"
+    return Statement(sql, {"name": name}, **options)
+
+
+async def count(db: Database, name: str) -> int:
+    """The priority of a model."""
+    row = await db.fetch_one("SELECT priority FROM models WHERE name = :name", name=name)
+    assert row
+    number: int = row["priority"]
+    return number

@@ -214,13 +214,6 @@ async def test_a_migration_waits_for_a_lock_that_another_program_holds_on_a_file
 
 
 @pytest.fixture
-async def admin(postgres_dsn: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
-    connection = await asyncpg.connect(postgres_dsn)
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
 async def old_schema(admin: "asyncpg.Connection[Any]", postgres_dsn: str) -> AsyncIterator[str]:
     """A schema as an old release left it."""
     schema = f"m_{uuid.uuid4().hex}"

@@ -23,29 +23,6 @@ SLEEP = Statement("SELECT pg_sleep(0.5)")
 
 
 @pytest.fixture
-async def admin(postgres_dsn: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
-    connection = await asyncpg.connect(postgres_dsn)
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-async def schema(admin: "asyncpg.Connection[Any]") -> AsyncIterator[str]:
-    """The name of a schema that is not there yet, and is gone after the test."""
-    name = f"s_{uuid.uuid4().hex}"
-    yield name
-    await admin.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
-
-
-@pytest.fixture
-async def own(postgres_dsn: str, schema: str) -> AsyncIterator[PostgresDatabase]:
-    database = PostgresDatabase(schema, url=postgres_dsn)
-    await database.open()
-    yield database
-    await database.close()
-
-
-@pytest.fixture
 async def pool(postgres_dsn: str) -> "AsyncIterator[asyncpg.Pool[Any]]":
     """An application's pool, with ways of its own: a JSON codec, a search path, a time zone, and no resetting."""
 

@@ -2,14 +2,11 @@
 
 import asyncio
 import os
-import uuid
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import Callable
 
-import asyncpg
 import pytest
 
-from tests.db.rows import change, message, model, names, session
+from tests.db.rows import add, change, count, message, model, names, session
 from toolkit.db import Statement
 from toolkit.db.postgres import batch
 from toolkit.db.postgres.database import PostgresDatabase
@@ -21,39 +18,8 @@ GONE = KeyError("gone")
 
 
 @pytest.fixture
-async def admin(postgres_dsn: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
-    connection = await asyncpg.connect(postgres_dsn, server_settings={"application_name": "somebody"})
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-async def schema(admin: "asyncpg.Connection[Any]") -> AsyncIterator[str]:
-    """The name of a schema that is not there yet, and is gone after the test."""
-    name = f"s_{uuid.uuid4().hex}"
-    yield name
-    await admin.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
-
-
-@pytest.fixture
-async def db(postgres_dsn: str, schema: str) -> AsyncIterator[PostgresDatabase]:
-    database = PostgresDatabase(schema, url=postgres_dsn)
-    await database.open()
-    yield database
-    await database.close()
-
-
-def add(name: str, **options: Any) -> Statement:
-    """Adds one to a model's number: to be done once."""
-    sql = "UPDATE models SET priority = priority + 1 WHERE name = :name RETURNING name, priority"
-    return Statement(sql, {"name": name}, **options)
-
-
-async def count(db: PostgresDatabase, name: str) -> int:
-    row = await db.fetch_one("SELECT priority FROM models WHERE name = :name", name=name)
-    assert row
-    number: int = row["priority"]
-    return number
+def db(own: PostgresDatabase) -> PostgresDatabase:
+    return own
 
 
 async def test_lists_of_different_subjects_share_commits_and_each_gets_its_own_rows(db: PostgresDatabase) -> None:

@@ -1,7 +1,6 @@
 """Wake-ups on Postgres: by NOTIFY where it arrives, by the clock where it does not."""
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator
 from typing import Any, Self
 
@@ -23,26 +22,8 @@ def waking(name: str) -> Statement:
 
 
 @pytest.fixture
-async def admin(postgres_dsn: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
-    connection = await asyncpg.connect(postgres_dsn)
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-async def schema(admin: "asyncpg.Connection[Any]") -> AsyncIterator[str]:
-    """The name of a schema that is not there yet, and is gone after the test."""
-    name = f"s_{uuid.uuid4().hex}"
-    yield name
-    await admin.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
-
-
-@pytest.fixture
-async def here(postgres_dsn: str, schema: str) -> AsyncIterator[PostgresDatabase]:
-    database = PostgresDatabase(schema, url=postgres_dsn)
-    await database.open()
-    yield database
-    await database.close()
+def here(own: PostgresDatabase) -> PostgresDatabase:
+    return own
 
 
 @pytest.fixture

@@ -1,15 +1,13 @@
 """Lists of statements on Postgres whose connection is lost, whose row is locked, or whose caller goes away."""
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
-from tests.db.rows import change, model, session
+from tests.db.rows import add, change, count, model, session
 from tests.tcp_proxy import TcpProxy, Way
 from toolkit.db import Statement
 from toolkit.db.postgres import lease
@@ -21,39 +19,8 @@ GONE = KeyError("gone")
 
 
 @pytest.fixture
-async def admin(postgres_dsn: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
-    connection = await asyncpg.connect(postgres_dsn, server_settings={"application_name": "somebody"})
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-async def schema(admin: "asyncpg.Connection[Any]") -> AsyncIterator[str]:
-    """The name of a schema that is not there yet, and is gone after the test."""
-    name = f"s_{uuid.uuid4().hex}"
-    yield name
-    await admin.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
-
-
-@pytest.fixture
-async def db(postgres_dsn: str, schema: str) -> AsyncIterator[PostgresDatabase]:
-    database = PostgresDatabase(schema, url=postgres_dsn)
-    await database.open()
-    yield database
-    await database.close()
-
-
-def add(name: str, **options: Any) -> Statement:
-    """Adds one to a model's number: to be done once."""
-    sql = "UPDATE models SET priority = priority + 1 WHERE name = :name RETURNING name, priority"
-    return Statement(sql, {"name": name}, **options)
-
-
-async def count(db: PostgresDatabase, name: str) -> int:
-    row = await db.fetch_one("SELECT priority FROM models WHERE name = :name", name=name)
-    assert row
-    number: int = row["priority"]
-    return number
+def db(own: PostgresDatabase) -> PostgresDatabase:
+    return own
 
 
 async def test_a_list_whose_caller_gives_up_in_the_queue_is_not_run(

@@ -1,8 +1,6 @@
 """What an operator asks of Postgres: figures, slow statements, upkeep, and a URL for a pooler."""
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +12,6 @@ from toolkit.db import PoolStats, Statement
 from toolkit.db.postgres.database import PostgresDatabase
 from toolkit.db.postgres.failures import translate
 from toolkit.errors import ConfigError, DatabaseError
-
-
-@pytest.fixture
-async def admin(postgres_dsn: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
-    connection = await asyncpg.connect(postgres_dsn)
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-async def schema(admin: "asyncpg.Connection[Any]") -> AsyncIterator[str]:
-    """The name of a schema that is not there yet, and is gone after the test."""
-    name = f"s_{uuid.uuid4().hex}"
-    yield name
-    await admin.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
-
-
-@pytest.fixture
-async def own(postgres_dsn: str, schema: str) -> AsyncIterator[PostgresDatabase]:
-    database = PostgresDatabase(schema, url=postgres_dsn)
-    await database.open()
-    yield database
-    await database.close()
 
 
 async def test_connections_and_work_are_counted(postgres_dsn: str, schema: str) -> None:

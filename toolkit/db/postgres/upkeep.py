@@ -6,7 +6,7 @@ from toolkit.db.database import Problem
 from toolkit.db.postgres.lease import Lease
 
 _INVALID = """
-SELECT CAST(CAST(tables.relname AS TEXT) AS TEXT) AS name, CAST(indexes.relname AS TEXT) AS index
+SELECT CAST(tables.relname AS TEXT) AS name, CAST(indexes.relname AS TEXT) AS index
   FROM pg_index
   JOIN pg_class AS tables ON tables.oid = pg_index.indrelid
   JOIN pg_class AS indexes ON indexes.oid = pg_index.indexrelid
