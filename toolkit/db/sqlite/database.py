@@ -53,7 +53,8 @@ class SqliteDatabase:
     With `synchronous="normal"` (`sqlite:///file.db?synchronous=normal`) a commit does not wait for the disk. A program
     that crashes or is killed loses nothing by that. A power cut, or a crash of the whole system, may lose the last
     acknowledged writes, all since the log was last brought into the file; what is left is whole and consistent. In
-    800 simulated power cuts `full` lost nothing, and `normal` lost writes in 546 and damaged the file in none.
+    800 simulated power cuts `full` lost nothing; `normal` lost writes in most, and damaged the file in none
+    (docs/storage.md).
 
     Several programs may use one file. Who wants to write waits for the others, and after `busy_timeout` is told who
     holds the lock, as far as the system knows. Within one program all connections to a file must be of one and the
