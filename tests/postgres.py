@@ -18,6 +18,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ class PostgresServer:
 
     def crash(self) -> None:
         """End at once, without a word to anyone who is connected, and start again on the same port."""
+        orphans = self._children()
         self._end(signal.SIGKILL)
         deadline = time.monotonic() + 60
         while True:
@@ -72,6 +74,8 @@ class PostgresServer:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
+                # One that waits for another that is gone would hold it for ever.
+                _kill_those_left(orphans)
 
     def restart(self) -> None:
         """Send everybody away, write down what is in memory, and start again on the same port."""
@@ -147,6 +151,14 @@ class PostgresServer:
             self._process.send_signal(how)
             self._process.wait(30)
 
+    def _children(self) -> list[int]:
+        """The server's own processes; none where the system does not tell."""
+        pid = self._process.pid if self._process else 0
+        try:
+            return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        except OSError:
+            return []
+
     def _reachable(self, binaries: Path) -> Path:
         """`binaries`, or a copy of them where the unprivileged owner may go; a venv may lie in a private home."""
         if not self._owner or all(folder.stat().st_mode & 0o001 for folder in binaries.resolve().parents):
@@ -197,6 +209,13 @@ def own_server() -> Iterator[PostgresServer]:
         yield server
     finally:
         server.remove()
+
+
+def _kill_those_left(pids: list[int]) -> None:
+    for pid in pids:
+        with suppress(OSError):
+            if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"postgres:"):  # and nobody else by now
+                os.kill(pid, signal.SIGKILL)
 
 
 def _binaries() -> Path:
