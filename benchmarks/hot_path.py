@@ -1,7 +1,7 @@
 """What the storage benchmarks write and read: the statements of one turn of a chat, and values for them.
 
 A *unit* is what one turn keeps: a row of the ledger, the touch of its session, and two messages behind the last one.
-It is the stores' own SQL; each peer runs the same text in its driver's spelling.
+It is the stores' own SQL, but that each message is a statement of its own; each peer runs it in its driver's spelling.
 """
 
 import json

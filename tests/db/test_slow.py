@@ -1,9 +1,11 @@
 """Statements that take long: named, kept, counted and logged, on both databases."""
 
 import logging
+from datetime import datetime
 
 import pytest
 
+from toolkit import stamps
 from toolkit.db import Sql, open_database
 from toolkit.db.slow import KEPT, SlowQueries, name_of
 from toolkit.settings import Settings
@@ -41,6 +43,15 @@ def test_the_last_hundred_are_kept_and_all_are_counted() -> None:
 
     assert slow.count == KEPT + 5
     assert [query.sql for query in slow.newest_first()][::99] == [f"SELECT {KEPT + 4} FROM t", "SELECT 5 FROM t"]
+
+
+def test_a_slow_statement_does_not_move_a_frozen_clock() -> None:
+    def story(slow: SlowQueries) -> datetime:
+        with stamps.freeze():
+            slow.note("SELECT 1", 3600)
+            return stamps.now()
+
+    assert story(SlowQueries(10)) == story(SlowQueries(0))
 
 
 def test_no_limit_means_that_nothing_is_slow() -> None:

@@ -4,9 +4,7 @@ import logging
 import re
 from collections import deque
 from dataclasses import dataclass
-from datetime import datetime
-
-from toolkit.stamps import now
+from datetime import UTC, datetime
 
 KEPT = 100
 
@@ -52,7 +50,8 @@ class SlowQueries:
         """Remember a statement that ran for `seconds`, if that is long; may be called from any thread."""
         if not self._limit or seconds * 1000 < self._limit:
             return
-        query = SlowQuery(name_of(sql), round(seconds * 1000, 1), now(), " ".join(sql.split()))
+        # Not `stamps.now`: how long a database takes must not move a clock that is frozen.
+        query = SlowQuery(name_of(sql), round(seconds * 1000, 1), datetime.now(UTC), " ".join(sql.split()))
         self.count += 1
         self._last.appendleft(query)
         _log.warning("Slow statement: %s took %.0f ms", query.name, query.milliseconds)
