@@ -1,7 +1,7 @@
 """The toolkit's words for a conversation with a model, the same for every vendor."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any, Literal, TypeAlias
 
 Json: TypeAlias = dict[str, Any]
@@ -86,6 +86,19 @@ class ToolSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputSchema:
+    """The form that an answer must have.
+
+    Attributes:
+        name: what the form is called: letters, digits, `_` and `-`, at most 64.
+        schema: the JSON Schema of a JSON object, its `$defs` included.
+    """
+
+    name: str
+    schema: Json
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """A passage that an answer may rest on.
 
@@ -114,6 +127,9 @@ class ChatRequest:
         stop: texts at which the answer ends.
         seed: for vendors that can repeat an answer.
         extra: what only one vendor has, passed into the body of its request as it is.
+        tool_choice: `"required"`: it must ask for one of them; a tool's name: for that one; None leaves it to it.
+        output: the form that the text of the answer must have, as JSON; None is free text. Only a provider whose
+            model is `"native"` in this is asked so.
     """
 
     messages: tuple[Message, ...]
@@ -124,6 +140,8 @@ class ChatRequest:
     stop: tuple[str, ...] = ()
     seed: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    tool_choice: str | None = None
+    output: OutputSchema | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +154,10 @@ class Usage:
         cached_tokens: the part of `input_tokens` read from the vendor's cache.
         cache_write_tokens: the part of `input_tokens` written to it.
         reasoning_tokens: the part of `output_tokens` that was thought and not said.
+        cache_write_1h_tokens: the part of `cache_write_tokens` that is kept for an hour, which costs more.
+        input_image_tokens: the part of `input_tokens` that was pictures, where the vendor counts them apart.
+        input_audio_tokens: the part of `input_tokens` that was sound, where the vendor counts it apart.
+        output_audio_tokens: the part of `output_tokens` that was sound.
     """
 
     input_tokens: int = 0
@@ -143,6 +165,10 @@ class Usage:
     cached_tokens: int = 0
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    input_image_tokens: int = 0
+    input_audio_tokens: int = 0
+    output_audio_tokens: int = 0
 
     @property
     def total_tokens(self) -> int:
@@ -150,13 +176,7 @@ class Usage:
         return self.input_tokens + self.output_tokens
 
     def __add__(self, other: "Usage") -> "Usage":
-        return Usage(
-            self.input_tokens + other.input_tokens,
-            self.output_tokens + other.output_tokens,
-            self.cached_tokens + other.cached_tokens,
-            self.cache_write_tokens + other.cache_write_tokens,
-            self.reasoning_tokens + other.reasoning_tokens,
-        )
+        return Usage(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +186,28 @@ class Completion:
     Attributes:
         usage: None if the vendor did not say.
         request_id: the vendor's id of the request, None if it gave none.
+        tier: the vendor's tier of service that it was served in, e.g. `"flex"`, which has a price of its own; None if
+            the vendor did not say.
     """
 
     message: Message
     finish_reason: FinishReason = "stop"
+    usage: Usage | None = None
+    request_id: str | None = None
+    tier: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """Vectors for texts.
+
+    Attributes:
+        vectors: one per text, in order.
+        usage: None if the vendor did not say.
+        request_id: the vendor's id of the last request, None if it gave none.
+    """
+
+    vectors: list[list[float]]
     usage: Usage | None = None
     request_id: str | None = None
 
@@ -197,13 +235,16 @@ class Attempt:
         name: the model's name in the table, or `provider/model` where it has no row.
         provider: the vendor.
         model: the vendor's name of the model.
-        error: the class of the error, e.g. `"RateLimited"`; None if it answered.
+        error: the class of the error, e.g. `"RateLimited"`; `"Cancelled"` if the caller went away or another model
+            was faster; `"Resting"` if it was passed over, because it failed again and again; None if it answered.
         message: the error in one sentence, without secrets; None if it answered.
         status: the HTTP status, None where there was none.
         request_id: the vendor's id of the request.
         milliseconds: from the question to the answer or the error.
         usage: tokens, None if the vendor did not say.
         cost_nano_usd: in billionths of a US dollar; None where the price is unknown, never 0 for that.
+        key: which key of a pool was used, e.g. `"OPENAI_API_KEYS[2]"`: the variable and the place, never the key;
+            None where there is only one.
     """
 
     name: str
@@ -216,6 +257,7 @@ class Attempt:
     milliseconds: float = 0.0
     usage: Usage | None = None
     cost_nano_usd: int | None = None
+    key: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -289,6 +331,7 @@ class Delta:
         text: what to add to the text so far; may be empty.
         tool_calls: pieces of tool calls. They are run only when the answer is whole.
         restarted: the answer begins again with this piece; what was shown before is void.
+        partial: where a form was asked for, the JSON so far, as Python's objects; None otherwise.
         completion: on a provider's last piece, the whole answer.
         reply: on the last piece that a caller of `Toolkit.stream` sees, the whole reply.
     """
@@ -296,6 +339,7 @@ class Delta:
     text: str = ""
     tool_calls: tuple[ToolCallFragment, ...] = ()
     restarted: bool = False
+    partial: Any = None
     completion: Completion | None = None
     reply: Reply | None = None
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from toolkit.db import Database
-from toolkit.messages import Attempt, ChatRequest, Completion, Delta, Message
+from toolkit.messages import Attempt, ChatRequest, Completion, Delta, Embeddings, Message
 from toolkit.models.catalog import Catalog, Model
 from toolkit.models.router import Router
 from toolkit.providers.base import Provider
@@ -97,7 +97,7 @@ class Watched:
         self._limits.append(timeout)
         return self._inner.stream(request, model, timeout=timeout)
 
-    async def embed(self, texts: Sequence[str], /, model: str, *, timeout: float) -> list[list[float]]:
+    async def embed(self, texts: Sequence[str], /, model: str, *, timeout: float) -> Embeddings:
         self._limits.append(timeout)
         return await self._inner.embed(texts, model, timeout=timeout)
 
@@ -134,7 +134,7 @@ class Deaf:
             raise
         await self._wait()
 
-    async def embed(self, texts: Sequence[str], /, model: str, *, timeout: float) -> list[list[float]]:
+    async def embed(self, texts: Sequence[str], /, model: str, *, timeout: float) -> Embeddings:
         assert (bool(texts), bool(model), timeout > 0) == (True, True, True)
         await self._wait()
         raise AssertionError("it is never answered")

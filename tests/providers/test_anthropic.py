@@ -14,8 +14,9 @@ from toolkit.errors import (
     ModelNotFound,
 )
 from toolkit.messages import ChatRequest, Completion, FinishReason, Image, Message, Role, ToolCall, ToolSpec, Usage
-from toolkit.providers.anthropic import _Reader, connect
+from toolkit.providers.anthropic import connect
 from toolkit.providers.base import Provider
+from toolkit.providers.wire.messages import _Reader
 from toolkit.testing.vendors import VendorServer
 
 WEATHER = ToolSpec("weather", "The weather.", {"type": "object", "properties": {"city": {"type": "string"}}})
@@ -208,7 +209,7 @@ def test_anthropic_itself_needs_a_key_and_the_error_names_its_variable() -> None
 
 
 def read(*events: dict[str, Any]) -> Completion:
-    reader = _Reader()
+    reader = _Reader("anthropic")
     for event in events:
         reader.feed(event)
     return reader.completion(None)

@@ -10,6 +10,7 @@ from toolkit.errors import AuthenticationFailed, BadAnswer, ContentRefused, Rate
 from toolkit.messages import (
     ChatRequest,
     Completion,
+    Embeddings,
     FinishReason,
     Image,
     Message,
@@ -18,7 +19,8 @@ from toolkit.messages import (
     Usage,
 )
 from toolkit.providers.base import Provider
-from toolkit.providers.openai import _Reader, connect
+from toolkit.providers.openai import connect
+from toolkit.providers.wire.chat import _Reader
 from toolkit.testing.vendors import Fault, VendorServer
 
 WEATHER = ToolSpec("weather", "The weather.", {"type": "object", "properties": {"city": {"type": "string"}}})
@@ -165,11 +167,13 @@ async def test_an_answer_that_used_up_its_tokens_in_thought_says_what_to_raise(a
 
 async def test_vectors_come_in_the_order_of_their_texts_however_many(openai: Provider, vendors: VendorServer) -> None:
     texts = [f"text number {number}" for number in range(2050)]
-    vectors = await openai.embed(texts, "text-embedding-3-small", timeout=LONG)
-    assert len(vectors) == 2050
+    found = await openai.embed(texts, "text-embedding-3-small", timeout=LONG)
+    assert len(found.vectors) == 2050
+    assert found.usage == Usage(input_tokens=3 * 2050)
     assert [len(request.body["input"]) for request in vendors.requests] == [2048, 2]
-    assert vectors[2049] == (await openai.embed([texts[2049]], "text-embedding-3-small", timeout=LONG))[0]
-    assert await openai.embed([], "text-embedding-3-small", timeout=LONG) == []
+    again = await openai.embed([texts[2049]], "text-embedding-3-small", timeout=LONG)
+    assert found.vectors[2049] == again.vectors[0]
+    assert await openai.embed([], "text-embedding-3-small", timeout=LONG) == Embeddings([])
 
 
 async def test_a_vendor_that_fails_at_vectors_fails_in_the_toolkits_words(
@@ -195,7 +199,7 @@ def test_openai_itself_needs_a_key_and_the_error_names_its_variable() -> None:
 
 
 def read(*events: dict[str, Any]) -> Completion:
-    reader = _Reader()
+    reader = _Reader("openai")
     for event in events:
         reader.feed(event)
     return reader.completion(None)

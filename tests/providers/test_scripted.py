@@ -98,7 +98,7 @@ async def test_cancelling_it_is_not_a_failure() -> None:
 
 
 async def test_a_text_has_always_the_same_vector_and_another_text_another() -> None:
-    a, b, c = await Scripted().embed(["a", "b", "a"], "m", timeout=LONG)
+    a, b, c = (await Scripted().embed(["a", "b", "a"], "m", timeout=LONG)).vectors
     assert a == c != b
     assert all(-1 <= number <= 1 for number in a)
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
 
 from toolkit.errors import BadAnswer
-from toolkit.messages import ChatRequest, Completion, Delta, Message, ToolCall, ToolCallFragment, Usage
+from toolkit.messages import ChatRequest, Completion, Delta, Embeddings, Message, ToolCall, ToolCallFragment, Usage
 
 Line: TypeAlias = str | Message | Exception | Callable[[ChatRequest], Awaitable[str | Message]]
 
@@ -50,7 +50,7 @@ class Script:
             yield Delta(tool_calls=(ToolCallFragment(index, call.id, call.name, json.dumps(call.arguments)),))
         yield Delta(completion=completion)
 
-    async def embed(self, texts: Sequence[str], /, model: str, *, timeout: float) -> list[list[float]]:
+    async def embed(self, texts: Sequence[str], /, model: str, *, timeout: float) -> Embeddings:
         raise NotImplementedError
 
     async def close(self) -> None:

@@ -13,7 +13,7 @@ import click
 
 from toolkit.cli import terminal
 from toolkit.cli.run import chosen_settings, database, example, given_database
-from toolkit.cli.variables import KEYS
+from toolkit.cli.variables import vendors_variables
 from toolkit.errors import ConfigError
 from toolkit.redaction import redact
 
@@ -128,7 +128,7 @@ def config(host: str) -> None:
     """
     known = _host(host)
     settings = chosen_settings()
-    keys = [name for name in KEYS if settings.environ.get(name)]
+    keys = [name for name in vendors_variables() if settings.environ.get(name)]
     where = given_database() or settings.environ.get("TOOLKIT_DATABASE_URL") or settings.environ.get("DATABASE_URL")
     args = ["--db", _absolute(where)] if where and not _hides_a_password(where) else []
     click.echo(known.write(Server(*_command(args), keys)))

@@ -13,7 +13,7 @@ import click
 from toolkit import __version__
 from toolkit.cli import terminal
 from toolkit.cli.run import database, example, json_output, open_toolkit
-from toolkit.cli.variables import KEYS, SETTINGS, key_is_missing, key_of
+from toolkit.cli.variables import SETTINGS, key_is_missing, key_of, vendors_variables
 from toolkit.errors import ConfigError, ToolkitError
 from toolkit.settings import read_environ
 
@@ -74,7 +74,7 @@ async def _examine() -> list[Finding]:
 
 
 def _variables(environ: Mapping[str, str]) -> list[Finding]:
-    found = [name for name in (*SETTINGS, "DATABASE_URL", *KEYS) if environ.get(name)]
+    found = [name for name in (*SETTINGS, "DATABASE_URL", *vendors_variables()) if environ.get(name)]
     findings = [Finding("ok", "variables", f"set: {', '.join(found) or 'none'}")]
     if Path(".env").is_file():
         findings.append(Finding("note", "variables", "the file .env of this folder is read, too"))

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from toolkit.models.model import Model
 
-KEYS = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL")
-"""What the vendors' own clients read."""
 
 SETTINGS = (
     "TOOLKIT_DATABASE_URL",
@@ -22,17 +20,23 @@ SETTINGS = (
 )
 """What `toolkit.settings` reads beside DATABASE_URL."""
 
-_KEYLESS = frozenset({"offline", "scripted"})
+
+def vendors_variables() -> list[str]:
+    """The vendors' own variables, by vendor."""
+    from toolkit import providers  # noqa: PLC0415 - not needed for `toolkit --help`
+
+    names = (name for each in providers.known() for name in providers.vendor(each).variables.values())
+    return list(dict.fromkeys(names))
 
 
 def key_of(model: "Model", environ: Mapping[str, str]) -> str:
     """Whether the key of a model's row is there: `found`, `none needed`, or the name of the variable to set."""
-    if model.provider in _KEYLESS:
-        return "none needed"
-    from toolkit.models.keys import CONVENTIONS  # noqa: PLC0415 - not needed for `toolkit --help`
+    from toolkit import providers  # noqa: PLC0415 - not needed for `toolkit --help`
 
-    usual = CONVENTIONS.get(model.provider, {}).get("api_key_env", "a key")
-    variable = model.auth.get("api_key_env", usual)
+    vendor = providers.vendor(model.provider)
+    if "api_key" not in vendor.required:
+        return "none needed"
+    variable = model.auth.get("api_key_env", vendor.variables["api_key"])
     return "found" if environ.get(variable) else f"{variable} is not set"
 
 

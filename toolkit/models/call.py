@@ -15,7 +15,7 @@ from toolkit.errors import (
     ProviderTimeout,
     ToolkitError,
 )
-from toolkit.messages import Attempt, Caller, Completion, Message, Reply
+from toolkit.messages import Attempt, Caller, Completion, Embeddings, Message, Reply
 from toolkit.models.keys import resolve_auth, secrets_of
 from toolkit.models.model import Model
 from toolkit.models.prices import cost_nano_usd
@@ -87,7 +87,7 @@ class Call:
         model: Model,
         start: Start,
         *,
-        completion: Completion | None = None,
+        answer: Completion | Embeddings | None = None,
         error: ToolkitError | None = None,
         cancelled: bool = False,
     ) -> None:
@@ -96,12 +96,12 @@ class Call:
         Args:
             model: who was asked.
             start: when.
-            completion: what it answered, None where it did not or where there is nothing to count.
+            answer: what it answered, None where it did not.
             error: why it did not answer.
             cancelled: the caller went away.
         """
-        answer = error if isinstance(error, ProviderError) else completion
-        usage = completion.usage if completion else None
+        said = error if isinstance(error, ProviderError) else answer
+        usage = answer.usage if answer else None
         attempt = Attempt(
             name=model.name,
             provider=model.provider,
@@ -109,10 +109,10 @@ class Call:
             error="Cancelled" if cancelled else type(error).__name__ if error else None,
             message="The caller went away." if cancelled else self._sentence(model, error) if error else None,
             status=error.status if isinstance(error, ProviderError) else None,
-            request_id=answer.request_id if answer else None,
+            request_id=said.request_id if said else None,
             milliseconds=(self._clock() - start.clock) * 1000,
             usage=usage,
-            cost_nano_usd=cost_nano_usd(model.provider, model.model, usage, model.config) if completion else None,
+            cost_nano_usd=cost_nano_usd(model.provider, model.model, usage, model.config) if answer else None,
         )
         self.attempts.append(attempt)
         await self._ledger.record(

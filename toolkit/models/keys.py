@@ -2,14 +2,9 @@
 
 from collections.abc import Mapping
 
+from toolkit import providers
 from toolkit.models.checks import is_secret_name
 from toolkit.models.model import Model
-
-CONVENTIONS: Mapping[str, Mapping[str, str]] = {
-    "openai": {"api_key_env": "OPENAI_API_KEY", "base_url_env": "OPENAI_BASE_URL"},
-    "anthropic": {"api_key_env": "ANTHROPIC_API_KEY", "base_url_env": "ANTHROPIC_BASE_URL"},
-}
-"""The vendors' own variables, used where a row names no others."""
 
 
 def resolve_auth(model: Model, environ: Mapping[str, str]) -> dict[str, str]:
@@ -19,8 +14,9 @@ def resolve_auth(model: Model, environ: Mapping[str, str]) -> dict[str, str]:
     names no key, or no address, the vendor's own variables are read.
     """
     named = dict(model.auth)
-    for key, variable in CONVENTIONS.get(model.provider, {}).items():
-        plain = key.removesuffix("_env")
+    vendor = providers.find(model.provider)
+    for plain, variable in vendor.variables.items() if vendor else ():
+        key = f"{plain}_env"
         if not {key, plain} & named.keys() and plain not in model.config:
             named[key] = variable
     auth = {key: value for key, value in named.items() if not key.endswith("_env")}

@@ -8,11 +8,11 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, TypeAlias
 
+from toolkit import providers
 from toolkit.messages import Usage
 
 Price: TypeAlias = Callable[[Usage], Decimal]
 
-_FREE = frozenset({"offline", "scripted"})
 _NANO = Decimal(10) ** 9
 _MILLION = 1_000_000
 
@@ -26,7 +26,8 @@ def cost_nano_usd(provider: str, model: str, usage: Usage | None, config: Mappin
         usage: what the vendor counted, None if it did not say.
         config: the row's; `input_usd_per_million` and `output_usd_per_million`, given together, win over the list.
     """
-    if provider in _FREE:
+    vendor = providers.find(provider)
+    if vendor and vendor.free:
         return 0
     if usage is None:
         return None
@@ -46,13 +47,14 @@ def cost_nano_usd(provider: str, model: str, usage: Usage | None, config: Mappin
 @cache
 def listed(provider: str, model: str) -> Price | None:
     """The public price of a model, None if the list does not have it; the first call takes half a second."""
-    if provider in _FREE:
+    vendor = providers.find(provider)
+    if vendor is None or vendor.prices is None:
         return None
     from genai_prices import Usage as Counted  # noqa: PLC0415 - the list costs 0.4 s to load; only paid calls need it
     from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 - the same
 
     try:
-        vendor, info = get_snapshot().find_provider_model(model, None, provider, None)
+        theirs, info = get_snapshot().find_provider_model(model, None, vendor.prices, None)
     except LookupError:
         return None
 
@@ -63,6 +65,6 @@ def listed(provider: str, model: str) -> Price | None:
             cache_read_tokens=usage.cached_tokens,
             cache_write_tokens=usage.cache_write_tokens,
         )
-        return info.calc_price(counted, vendor).total_price
+        return info.calc_price(counted, theirs).total_price
 
     return price

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 from toolkit import providers
 from toolkit.errors import ConfigError, ToolkitError
-from toolkit.messages import Caller, ChatRequest, Completion, Delta, Reply
+from toolkit.messages import Caller, ChatRequest, Completion, Delta, Embeddings, Reply
 from toolkit.models.call import Call, Turns, understood
 from toolkit.models.catalog import Catalog
 from toolkit.models.connections import Connect, Connections
@@ -18,7 +18,7 @@ from toolkit.models.streaming import OnInterrupt, Pieces, Shown
 from toolkit.providers.base import Provider
 from toolkit.usage.ledger import Ledger
 
-T = TypeVar("T")
+T = TypeVar("T", Completion, Embeddings)
 Fallbacks: TypeAlias = Sequence[str] | Literal["chain"]
 
 _NOBODY = Caller()
@@ -150,7 +150,7 @@ class Router:
                 if shown.ends_with(error):
                     break
                 continue
-            await call.record(asked, start, completion=completion)
+            await call.record(asked, start, answer=completion)
             yield Delta(reply=call.reply(asked, completion, completion.message))
             return
         shown.give_up(call, error)
@@ -174,11 +174,11 @@ class Router:
         call = self._call("embed", caller, timeout, None)
         candidates = await self._catalog.resolve(model)
 
-        async def ask(provider: Provider, asked: Model, limit: float) -> list[list[float]]:
+        async def ask(provider: Provider, asked: Model, limit: float) -> Embeddings:
             return await provider.embed(texts, asked.model, timeout=limit)
 
-        _, vectors = await self._first(call, candidates[:1], ask)
-        return vectors
+        _, found = await self._first(call, candidates[:1], ask)
+        return found.vectors
 
     async def close(self) -> None:
         """Let go of every connection, and wait for the ledger's last rows."""
@@ -243,6 +243,6 @@ class Router:
                 if is_final(error):
                     raise
                 continue
-            await call.record(asked, start, completion=answer if isinstance(answer, Completion) else None)
+            await call.record(asked, start, answer=answer)
             return asked, answer
         raise call.failure() from error

@@ -1,37 +1,79 @@
-"""The vendors, one file each; a model's row names its vendor by the file's name."""
+"""The vendors, one file (or folder) each; a model's row names its vendor by the file's name.
+
+`base` says what a vendor is, and `wire` how vendors are spoken to; neither is one.
+"""
 
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
-from types import ModuleType
-from typing import Any
+from importlib.metadata import entry_points
+from pkgutil import iter_modules
+from typing import Any, Final
 
 from toolkit.errors import ConfigError, choices
-from toolkit.providers.base import Provider
+from toolkit.providers.base import Provider, Vendor
+
+ENTRY_POINTS: Final = "toolkit.providers"
+"""The group in which other packages name their vendors: `mistral = "my_package.mistral:VENDOR"`."""
+
+_NO_VENDORS = frozenset({"base", "wire"})
 
 
+@cache
 def known() -> tuple[str, ...]:
-    """The names of the vendors that have a file here."""
-    return ("anthropic", "offline", "openai", "scripted")
+    """The names of all vendors: of those that have a file here, and of other packages'."""
+    theirs = (entry.name for entry in entry_points(group=ENTRY_POINTS))
+    return tuple(sorted({*_own(), *theirs}))
 
 
-def last_resort(provider: str) -> bool:
-    """Whether `provider` speaks only where nobody else can; False for one that has no file."""
-    return provider in known() and getattr(_file(provider), "LAST_RESORT", False)
-
-
-def connect(provider: str, auth: Mapping[str, str], config: Mapping[str, Any]) -> Provider:
-    """A connection to `provider`, which is the name of a file in this folder.
+@cache
+def vendor(name: str) -> Vendor:
+    """What is known of a vendor before anyone connects; its SDK is not imported.
 
     Raises:
-        ConfigError: there is no such vendor.
+        ConfigError: there is no such vendor, or another package's cannot be loaded.
+    """
+    if name in _own():
+        own: Vendor = import_module(f"{__name__}.{name}").VENDOR
+        return own
+    found = next(iter(entry_points(group=ENTRY_POINTS, name=name)), None)
+    if found is None:
+        raise ConfigError(f"There is no provider {name!r}; {choices(known())}.")
+    try:
+        loaded = found.load()
+    except Exception as error:
+        raise ConfigError(f"The provider {name!r} cannot be loaded ({type(error).__name__}: {error}).") from error
+    if not isinstance(loaded, Vendor):
+        raise ConfigError(
+            f"The provider {name!r} cannot be used; {found.value} must be a toolkit.providers.base.Vendor."
+        )
+    return loaded
+
+
+def find(name: str) -> Vendor | None:
+    """The same as `vendor`; None where it raises."""
+    try:
+        return vendor(name)
+    except ConfigError:
+        return None
+
+
+def last_resort(name: str) -> bool:
+    """Whether the vendor speaks only where nobody else can; False for one that is not there."""
+    found = find(name)
+    return found is not None and found.last_resort
+
+
+def connect(name: str, auth: Mapping[str, str], config: Mapping[str, Any]) -> Provider:
+    """A connection to the vendor `name`.
+
+    Raises:
+        ConfigError: there is no such vendor, or an extra that it needs is not installed.
         AuthenticationFailed: its key is missing.
     """
-    if provider not in known():
-        raise ConfigError(f"There is no provider {provider!r}; {choices(known())}.")
-    connected: Provider = _file(provider).connect(auth, config)
-    return connected
+    return vendor(name).connect(auth, config)
 
 
-def _file(provider: str) -> ModuleType:
-    # A vendor's file is imported when its first row is used, and its SDK, which costs a second, when it connects.
-    return import_module(f"{__name__}.{provider}")
+@cache
+def _own() -> frozenset[str]:
+    return frozenset(module.name for module in iter_modules(__path__)) - _NO_VENDORS

@@ -24,7 +24,8 @@ from typing import Any, TypeAlias, cast
 
 from toolkit import errors
 from toolkit.errors import BadAnswer, ConfigError, InvalidRequest, ProviderError, ProviderTimeout
-from toolkit.messages import ChatRequest, Completion, Delta, Message, ToolCall, ToolCallFragment, Usage
+from toolkit.messages import ChatRequest, Completion, Delta, Embeddings, Message, ToolCall, ToolCallFragment, Usage
+from toolkit.providers.base import Vendor
 
 _PROVIDER = "scripted"
 
@@ -102,9 +103,10 @@ class Scripted:
                     return
                 yield piece
 
-    async def embed(self, texts: Sequence[str], /, model: str, *, timeout: float) -> list[list[float]]:  # noqa: ARG002 - the protocol's
+    async def embed(self, texts: Sequence[str], /, model: str, *, timeout: float) -> Embeddings:  # noqa: ARG002 - the protocol's
         """Eight numbers from -1 to 1 for each text, the same for the same text."""
-        return [[byte / 127.5 - 1.0 for byte in hashlib.sha256(text.encode()).digest()[:8]] for text in texts]
+        vectors = [[byte / 127.5 - 1.0 for byte in hashlib.sha256(text.encode()).digest()[:8]] for text in texts]
+        return Embeddings(vectors, Usage(sum(len(text.split()) for text in texts)))
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -194,3 +196,6 @@ def _too_slow(seconds: float) -> ProviderTimeout:
     return ProviderTimeout(
         f"{_PROVIDER} took longer than {seconds:g} s; allow it more time or use another model.", provider=_PROVIDER
     )
+
+
+VENDOR = Vendor(connect, free=True)

@@ -20,15 +20,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from toolkit.messages import Completion, Json, Message, ToolCall
-from toolkit.testing import anthropic_wire, openai_wire
+from toolkit.testing import openai_wire
 from toolkit.testing.faults import Fault
 from toolkit.testing.listener import Exchange, HttpRequest, Listener
+from toolkit.testing.routes import VENDORS, WIRES, Route, find
 from toolkit.testing.wire import Script, Wire
 
 __all__ = ["Asked", "Fault", "VendorServer"]
 
-_WIRES: Mapping[str, Wire] = {"openai": openai_wire, "anthropic": anthropic_wire}
-_CHAT = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}
 _SECRET = frozenset({"authorization", "x-api-key", "cookie", "proxy-authorization"})
 _STREAM = {"content-type": "text/event-stream", "cache-control": "no-cache", "transfer-encoding": "chunked"}
 _JSON = {"content-type": "application/json"}
@@ -39,7 +38,7 @@ class Asked:
     """One request that the server got.
 
     Attributes:
-        vendor: `"openai"` or `"anthropic"`, whom the client took the server for.
+        vendor: `"openai"`, `"anthropic"` …: whom the client took the server for.
         path: behind the vendor's name, e.g. `"/v1/messages"`.
         body: the JSON that was sent; empty where none was.
         headers: by name in lower case; those that carry a secret say only `"present"`.
@@ -54,7 +53,7 @@ class Asked:
 
 
 class VendorServer:
-    """Two vendors on one port; `with` or `async with` starts and stops it.
+    """Every vendor on one port; `with` or `async with` starts and stops it.
 
     Without instructions it answers every question with an echo of its last words, always the same for the same
     question. Requests that the real vendor would refuse (a tool result without its call, two turns of one role in
@@ -69,18 +68,22 @@ class VendorServer:
         self._listener = Listener(self._handle)
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
-        self._answers: dict[str | None, deque[Completion]] = {None: deque(), "openai": deque(), "anthropic": deque()}
-        self._faults: dict[str, deque[tuple[Fault, int | None]]] = {"openai": deque(), "anthropic": deque()}
+        self._answers: dict[str | None, deque[Completion]] = {name: deque() for name in (None, *VENDORS)}
+        self._faults: dict[str, deque[tuple[Fault, int | None]]] = {name: deque() for name in VENDORS}
+
+    def url(self, vendor: str) -> str:
+        """The address at which the server is `vendor`; its paths follow behind it."""
+        return f"http://127.0.0.1:{self._listener.port}/{vendor}"
 
     @property
     def openai_url(self) -> str:
         """What an OpenAI client takes as `base_url`."""
-        return f"http://127.0.0.1:{self._listener.port}/openai/v1"
+        return f"{self.url('openai')}/v1"
 
     @property
     def anthropic_url(self) -> str:
         """What an Anthropic client takes as `base_url`."""
-        return f"http://127.0.0.1:{self._listener.port}/anthropic"
+        return self.url("anthropic")
 
     def environ(self) -> dict[str, str]:
         """The variables that lead both vendors' clients, and the toolkit, here."""
@@ -114,7 +117,7 @@ class VendorServer:
             self._faults[vendor].append((fault, times))
 
     def recover(self, vendor: str | None = None) -> None:
-        """Let a vendor, or both, answer properly again."""
+        """Let a vendor, or all of them, answer properly again."""
         with self._lock:
             for name in (vendor,) if vendor else self._faults:
                 self._faults[name].clear()
@@ -147,32 +150,40 @@ class VendorServer:
 
     async def _handle(self, request: HttpRequest, exchange: Exchange) -> None:
         vendor, _, rest = request.path.lstrip("/").partition("/")
-        if vendor not in _WIRES:
-            await exchange.send(404, _JSON, b'{"error": "The path must begin with /openai or /anthropic."}')
+        if vendor not in VENDORS:
+            error = {"error": f"The path must begin with one of /{', /'.join(VENDORS)}."}
+            await exchange.send(404, _JSON, json.dumps(error).encode())
             return
         body = _body(request)
         headers = {name: "present" if name in _SECRET else value for name, value in request.headers.items()}
         self.requests.append(Asked(vendor, f"/{rest}", body or {}, headers, request.abandoned))
-        answering = _Answering(_WIRES[vendor], f"req_{next(self._numbers)}", body or {}, self._next_fault(vendor))
+        found = find(vendor, f"/{rest}", body or {})
+        wire = found[0].wire if found else WIRES[vendor]
+        answering = _Answering(wire, f"req_{next(self._numbers)}", body or {}, self._next_fault(vendor))
         if await answering.fails_before_it_begins(exchange):
             return
         if body is None:
             await answering.refuse(exchange, 400, "The request's body is not a JSON object.")
-        elif f"/{rest}" == _CHAT[vendor]:
-            await self._chat(vendor, body, answering, exchange)
-        elif vendor == "openai" and rest == "v1/embeddings":
-            await answering.send(exchange, openai_wire.embeddings(body))
-        elif vendor == "openai" and rest == "v1/models":
-            await answering.send(exchange, openai_wire.models())
-        else:
+        elif found is None:
             await answering.refuse(exchange, 404, f"There is no /{rest} here.")
+        else:
+            await self._serve(*found, answering, exchange)
 
-    async def _chat(self, vendor: str, body: Json, answering: "_Answering", exchange: Exchange) -> None:
-        wire = _WIRES[vendor]
+    async def _serve(self, route: Route, body: Json, answering: "_Answering", exchange: Exchange) -> None:
+        match route.serves:
+            case "embeddings":
+                await answering.send(exchange, openai_wire.embeddings(body))
+            case "models":
+                await answering.send(exchange, openai_wire.models())
+            case "chat":
+                await self._chat(route, body, answering, exchange)
+
+    async def _chat(self, route: Route, body: Json, answering: "_Answering", exchange: Exchange) -> None:
+        wire = route.wire
         if complaint := wire.complaint(body):
             await answering.refuse(exchange, 400, complaint)
             return
-        answer = self._next_answer(vendor) or _completion("You said: " + wire.question(body).strip()[:80])
+        answer = self._next_answer(route.vendor) or _completion("You said: " + wire.question(body).strip()[:80])
         if answering.fault and answering.fault.kind == "empty":
             answer = _completion("")
         if body.get("stream"):

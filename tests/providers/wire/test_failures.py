@@ -17,7 +17,7 @@ import pytest
 from tests.providers.conftest import KEY
 from toolkit import errors, stamps
 from toolkit.errors import ProviderError
-from toolkit.providers.failures import error_of_exception, error_of_response, retry_after
+from toolkit.providers.wire.failures import error_of_exception, error_of_response, retry_after
 from toolkit.testing.vendors import Fault, VendorServer
 
 QUESTION: Any = [{"role": "user", "content": "hi there"}]
@@ -151,7 +151,7 @@ def test_a_date_in_retry_after_is_seconds_from_now() -> None:
 
 def test_no_sdk_is_imported_before_a_row_needs_it() -> None:
     code = (
-        "import sys, toolkit.providers, toolkit.providers.failures, toolkit.providers.openai, "
+        "import sys, toolkit.providers, toolkit.providers.wire.failures, toolkit.providers.openai, "
         "toolkit.providers.anthropic, toolkit.providers.scripted\n"
         "print([name for name in ('openai', 'anthropic') if name in sys.modules])\n"
         "toolkit.providers.connect('openai', {'api_key': 'k'}, {})\n"

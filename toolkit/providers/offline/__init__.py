@@ -14,15 +14,15 @@ from toolkit.messages import (
     ChatRequest,
     Completion,
     Delta,
+    Embeddings,
     Message,
     Source,
     Usage,
     question_of,
 )
-from toolkit.providers.quotes import Quote, quotes, stem, stems
+from toolkit.providers.base import Vendor
+from toolkit.providers.offline.quotes import Quote, quotes, stem, stems
 from toolkit.terms import terms
-
-LAST_RESORT = True
 
 NO_MODEL = (
     "No language model is configured. Set OPENAI_API_KEY or ANTHROPIC_API_KEY, or OPENAI_BASE_URL for a model on this "
@@ -69,7 +69,7 @@ class Offline:
             yield Delta(word)
         yield Delta(completion=completion)
 
-    async def embed(self, texts: Sequence[str], /, model: str, *, timeout: float) -> list[list[float]]:  # noqa: ARG002 - as above
+    async def embed(self, texts: Sequence[str], /, model: str, *, timeout: float) -> Embeddings:  # noqa: ARG002 - as above
         """See `Provider.embed`.
 
         Raises:
@@ -87,6 +87,9 @@ class Offline:
 def connect(auth: Mapping[str, str], config: Mapping[str, Any]) -> Offline:  # noqa: ARG001 - the protocol's; it needs neither
     """See `Connect`."""
     return Offline()
+
+
+VENDOR = Vendor(connect, last_resort=True, free=True)
 
 
 def _answer(request: ChatRequest) -> str:

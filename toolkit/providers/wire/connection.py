@@ -14,7 +14,7 @@ import httpx2
 
 from toolkit.errors import BadAnswer, ToolkitError
 from toolkit.messages import Completion, Delta, Json
-from toolkit.providers.failures import error_of_exception, error_of_response, no_answer, request_id
+from toolkit.providers.wire.failures import error_of_exception, error_of_response, no_answer, request_id
 
 T = TypeVar("T")
 

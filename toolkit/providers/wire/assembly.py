@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from toolkit.errors import ContentRefused, ProviderError
 from toolkit.messages import Completion, FinishReason, Message, ToolCall, ToolCallFragment, Usage
-from toolkit.providers.failures import no_answer
+from toolkit.providers.wire.failures import no_answer
 from toolkit.stamps import new_id
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.messages import Source
-from toolkit.providers.quotes import quotes, stem
+from toolkit.providers.offline.quotes import quotes, stem
 
 
 def parts(text: str) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ import pytest
 from tests.providers.conftest import HELLO, KEY, LONG
 from toolkit import providers
 from toolkit.errors import AuthenticationFailed, ConfigError
-from toolkit.providers.row import address, key
+from toolkit.providers.wire.row import address, key
 from toolkit.testing.vendors import VendorServer
 
 

@@ -13,8 +13,8 @@ from tests.providers.conftest import HELLO, KEY, LONG
 from toolkit import providers
 from toolkit.errors import BadAnswer, ProviderUnavailable
 from toolkit.messages import ChatRequest, Completion, Message, Usage
-from toolkit.providers import connection
-from toolkit.providers.connection import _certificates, _events, http_client
+from toolkit.providers.wire import connection
+from toolkit.providers.wire.connection import _certificates, _events, http_client
 from toolkit.testing.listener import Exchange, HttpRequest, Listener
 from toolkit.testing.vendors import Fault, VendorServer
 

@@ -7,7 +7,7 @@ import pytest
 from toolkit import stamps
 from toolkit.errors import BadAnswer, ContentRefused
 from toolkit.messages import Completion, Message, ToolCall, ToolCallFragment, Usage
-from toolkit.providers.assembly import Assembly
+from toolkit.providers.wire.assembly import Assembly
 
 
 @pytest.fixture
