@@ -45,6 +45,8 @@ class Message:
         images: pictures beside the text, in order.
         tool_calls: what an assistant wants done before it goes on.
         tool_call_id: the call that a `tool` message answers.
+        opaque: what a vendor wants back word for word with this message, e.g. its signed thoughts before a tool call,
+            by the wire that it was said on (`"messages"`, `"responses"`). Nobody else reads it.
     """
 
     role: Role
@@ -52,6 +54,7 @@ class Message:
     images: tuple[Image, ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
+    opaque: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> Json:
         """The message as JSON, without what is empty."""
@@ -62,6 +65,8 @@ class Message:
             out["tool_calls"] = [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in self.tool_calls]
         if self.tool_call_id:
             out["tool_call_id"] = self.tool_call_id
+        if self.opaque:
+            out["opaque"] = dict(self.opaque)
         return out
 
     @classmethod
@@ -73,6 +78,7 @@ class Message:
             images=tuple(Image(url) for url in value.get("images", ())),
             tool_calls=tuple(ToolCall(c["id"], c["name"], c["arguments"]) for c in value.get("tool_calls", ())),
             tool_call_id=value.get("tool_call_id"),
+            opaque=value.get("opaque", {}),
         )
 
 

@@ -14,7 +14,7 @@ from toolkit import providers
 from toolkit.errors import BadAnswer, ProviderUnavailable
 from toolkit.messages import ChatRequest, Completion, Message, Usage
 from toolkit.providers.wire import connection
-from toolkit.providers.wire.connection import _certificates, _events, http_client
+from toolkit.providers.wire.connection import _certificates, http_client, server_sent
 from toolkit.testing.listener import Exchange, HttpRequest, Listener
 from toolkit.testing.vendors import Fault, VendorServer
 
@@ -194,7 +194,7 @@ async def test_events_are_read_however_their_bytes_arrive(chunks: list[bytes], e
         for chunk in chunks:
             yield chunk
 
-    assert [event async for event in _events(coming())] == events
+    assert [event async for event in server_sent(coming())] == events
 
 
 async def test_a_fault_does_not_leave_its_connection_behind(vendors: VendorServer) -> None:

@@ -1,7 +1,9 @@
 """An answer that is put together from its pieces, streamed or not, and is one only if it is whole."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from toolkit.errors import ContentRefused, ProviderError
 from toolkit.messages import Completion, FinishReason, Message, ToolCall, ToolCallFragment, Usage
@@ -25,12 +27,16 @@ class Assembly:
         finish_reason: why the model stopped; None until it has said so, which is the answer's end mark.
         refusal: what the vendor's policy said instead of an answer, None if it did not refuse.
         usage: the tokens, None until the vendor has counted them.
+        tier: the vendor's tier of service, None until it has said so.
+        opaque: what the vendor wants back with the message, see `Message`.
     """
 
     def __init__(self, provider: str) -> None:
         self.finish_reason: FinishReason | None = None
         self.refusal: str | None = None
         self.usage: Usage | None = None
+        self.tier: str | None = None
+        self.opaque: Mapping[str, Any] = {}
         self._provider = provider
         self._texts: list[str] = []
         self._calls: list[_Call] = []
@@ -74,7 +80,8 @@ class Assembly:
         calls = tuple(ToolCall(call.id, call.name, self._arguments(call, request_id)) for call in self._calls)
         # Some vendors say `stop` although they ask for tools.
         reason = "tool_calls" if calls and self.finish_reason == "stop" else self.finish_reason
-        return Completion(Message("assistant", text, tool_calls=calls), reason, self.usage, request_id)
+        message = Message("assistant", text, tool_calls=calls, opaque=self.opaque)
+        return Completion(message, reason, self.usage, request_id, self.tier)
 
     def _arguments(self, call: _Call, request_id: str | None) -> dict[str, object]:
         try:

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from functools import cache
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 import anyio
 import httpx2
@@ -26,6 +26,11 @@ _AFTER_DONE = 0.1
 
 _DONE = b"[DONE]"
 """OpenAI's mark that the stream is over; it is the only event that is not JSON."""
+
+_STREAMS = ("text/event-stream", "application/vnd.amazon.eventstream")
+
+Events: TypeAlias = Callable[[AsyncIterator[bytes]], AsyncGenerator[bytes, None]]
+"""Cuts the chunks of a streamed body into the data of its events."""
 
 _BROKEN = (httpx2.HTTPError, httpx2.StreamError, anyio.EndOfStream, OSError, ValueError, ToolkitError)
 
@@ -67,10 +72,20 @@ class Connection:
     The SDK keeps the key, the address and the headers. Its own models of the answers are left aside: they would take
     most of the time of a streamed answer, and would let a body that is no JSON, an error under status 200 and a stream
     without its end mark pass as answers.
+
+    Args:
+        provider: the vendor's name in the toolkit.
+        client: the SDK's client.
+        stream_class: the SDK's class of streams.
+        secrets: what the vendor may repeat and no message must.
+        events: how a streamed body is cut into events; `server_sent` if not given.
     """
 
-    def __init__(self, provider: str, client: Client, stream_class: Any, *secrets: str) -> None:
+    def __init__(
+        self, provider: str, client: Client, stream_class: Any, *secrets: str, events: Events | None = None
+    ) -> None:
         self._provider = provider
+        self._events = events or server_sent
         self._client = client
         self._stream_class = stream_class
         self._secrets = secrets
@@ -113,10 +128,10 @@ class Connection:
 
     async def _pieces(self, path: str, body: Json, reader: Reader, seconds: float) -> AsyncGenerator[Delta, None]:
         async with aclosing(await self._post(path, body, seconds)) as response:
-            if "event-stream" not in response.headers.get("content-type", ""):
+            if not response.headers.get("content-type", "").startswith(_STREAMS):
                 self._json(await response.aread(), response)
                 raise self._no_answer("it was asked for a stream and sent none", response)
-            async with aclosing(_events(response.aiter_bytes())) as events:
+            async with aclosing(self._events(response.aiter_bytes())) as events:
                 async for event in events:
                     if event != _DONE and (piece := self._read(reader.feed, event, response)):
                         yield piece
@@ -168,7 +183,7 @@ class Connection:
         return no_answer(self._provider, reason, status=response.status_code, request_id=request_id(response.headers))
 
 
-async def _events(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+async def server_sent(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
     """The data of each server-sent event; one that is not closed by an empty line is dropped, as the standard says.
 
     Lines end with LF or CRLF: a decoder of text would also break them at U+2028, which may stand in JSON as it is.
