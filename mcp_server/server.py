@@ -3,14 +3,17 @@
 It is built on the SDK's low-level `Server`: a tool's schema goes out as the registry wrote it.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from mcp.server import CacheHint, Server, ServerRequestContext
+from mcp.server import CacheHint, Server
 from mcp.types import (
     CallToolRequestParams,
     CallToolResult,
     GetPromptRequestParams,
     GetPromptResult,
+    InputRequiredResult,
     ListPromptsResult,
     ListResourcesResult,
     ListResourceTemplatesResult,
@@ -32,14 +35,16 @@ from mcp_server.errors import failed, refused, unknown_tool
 from mcp_server.house import House
 from mcp_server.instructions import USUAL, instructions
 from mcp_server.presets import Offer
+from mcp_server.rounds import Calls, Host
+from mcp_server.sampling import Context
+from toolkit.errors import ToolError
 from toolkit.messages import Json
+from toolkit.providers.host import lend
 from toolkit.tools.tool import Tool as ToolkitTool
 from toolkit.tools.tool import ToolContext
 
 if TYPE_CHECKING:
     from toolkit.prompts.library import Prompt as ToolkitPrompt
-
-Context = ServerRequestContext[Any, Any]
 
 # What is offered does not change while the process lives; only prompts are read anew, for the user may edit them.
 _CACHE = CacheHint(ttl_ms=300_000, scope="public")
@@ -70,6 +75,7 @@ def create_server(house: House, offer: Offer | None = None) -> Server[Any]:
             "server/discover": _CACHE,
             "resources/templates/list": _CACHE,
         },
+        lifespan=_calls,
         get_tool_input_schema=face.input_schema,
         on_list_tools=face.list_tools,
         on_call_tool=face.call_tool,
@@ -79,6 +85,15 @@ def create_server(house: House, offer: Offer | None = None) -> Server[Any]:
         on_list_resource_templates=face.list_resource_templates if readable else None,
         on_read_resource=face.read_resource if readable else None,
     )
+
+
+@asynccontextmanager
+async def _calls(_server: Server[Any]) -> AsyncIterator[Calls]:
+    calls = Calls()
+    try:
+        yield calls
+    finally:
+        await calls.close()
 
 
 class _Face:
@@ -100,7 +115,7 @@ class _Face:
         except Exception as error:
             raise refused(error, "tools/list") from error
 
-    async def call_tool(self, ctx: Context, params: CallToolRequestParams) -> CallToolResult:
+    async def call_tool(self, ctx: Context, params: CallToolRequestParams) -> CallToolResult | InputRequiredResult:
         try:
             names = [tool.name for tool in self.offered()]
         except Exception as error:
@@ -108,13 +123,25 @@ class _Face:
         if params.name not in names:
             exists = any(tool.name == params.name for tool in self._house.toolkit.tools.list())
             raise unknown_tool(params.name, names, exists=exists)
+        client = ctx.session.client_params
+        origin = client.client_info.name if client else None
+
+        async def work(host: Host) -> CallToolResult:
+            try:
+                tk = await self._house.opened()
+                with lend(host.sampler):
+                    context = ToolContext(origin=origin, progress=host.progress)
+                    result = await tk.tools.call(params.name, params.arguments or {}, context)
+            except Exception as error:  # noqa: BLE001 - whatever it is, `failed` logs it and the server lives on
+                return failed(error, params.name)
+            # Some hosts show a model only the text, others only the structure: both say the same.
+            return CallToolResult(content=[TextContent(type="text", text=result.text)], structured_content=result.data)
+
+        calls: Calls = ctx.lifespan_context
         try:
-            tk = await self._house.opened()
-            result = await tk.tools.call(params.name, params.arguments or {}, _context(ctx))
-        except Exception as error:  # noqa: BLE001 - whatever it is, `failed` logs it and the server lives on
+            return await calls.run(ctx, params, work)
+        except ToolError as error:
             return failed(error, params.name)
-        # Some hosts show a model only the text, others only the structure: both say the same.
-        return CallToolResult(content=[TextContent(type="text", text=result.text)], structured_content=result.data)
 
     async def list_prompts(self, _ctx: Context, _params: PaginatedRequestParams | None) -> ListPromptsResult:
         try:
@@ -168,12 +195,3 @@ def _prompt_on_wire(prompt: "ToolkitPrompt") -> Prompt:
     # Some hosts list no prompt without a description.
     description = prompt.description or prompt.title
     return Prompt(name=prompt.name, title=prompt.title, description=description, arguments=arguments)
-
-
-def _context(ctx: Context) -> ToolContext:
-    client = ctx.session.client_params
-
-    async def progress(done: float, total: float | None = None, message: str = "") -> None:
-        await ctx.session.report_progress(done, total, message or None)
-
-    return ToolContext(origin=client.client_info.name if client else None, progress=progress)

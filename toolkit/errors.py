@@ -25,6 +25,7 @@
     ├── StreamInterrupted          the answer broke off; `text` is what had arrived
     ├── AllModelsFailed            every candidate was tried; see `attempts`
     ├── DeadlineExceeded           the time given for the whole call ran out; see `attempts`
+    ├── AnswerInvalid              the answers did not fit `response_model`; `errors` says what of the last one
     └── ToolError                  a tool failed; the model may read the message
         └── ToolArgumentsError     the arguments do not fit the tool's parameters
 
@@ -36,7 +37,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from toolkit.messages import Attempt
+    from toolkit.messages import Attempt, Usage
 
 
 class ToolkitError(Exception):
@@ -95,7 +96,10 @@ class ProviderError(ToolkitError):
         status: the HTTP status, None where there was no response.
         request_id: the vendor's id of the request, None if it gave none.
         retry_after: seconds until the vendor wants to be asked again, None if it did not say.
+        usage: the tokens that the vendor had counted when the answer broke off, None if it had not.
     """
+
+    usage: "Usage | None" = None
 
     def __init__(
         self,
@@ -195,6 +199,24 @@ class DeadlineExceeded(ToolkitError):
     def __init__(self, seconds: float, attempts: Sequence["Attempt"] = ()) -> None:
         self.attempts = tuple(attempts)
         super().__init__(" ".join([f"No answer within {seconds:g} s.", *_reasons(self.attempts)]))
+
+
+class AnswerInvalid(ToolkitError):
+    """The answers did not fit the form that was asked for, however often the model was told why.
+
+    Where a validator said so, `__cause__` is pydantic's error.
+
+    Attributes:
+        text: the last answer.
+        errors: what does not fit in it, each with its place.
+        attempts: every model asked, in order.
+    """
+
+    def __init__(self, message: str, *, text: str, errors: Sequence[str], attempts: Sequence["Attempt"] = ()) -> None:
+        super().__init__(message)
+        self.text = text
+        self.errors = tuple(errors)
+        self.attempts = tuple(attempts)
 
 
 class ToolError(ToolkitError):

@@ -251,6 +251,7 @@ class Attempt:
         cost_nano_usd: in billionths of a US dollar; None where the price is unknown, never 0 for that.
         key: which key of a pool was used, e.g. `"OPENAI_API_KEYS[2]"`: the variable and the place, never the key;
             None where there is only one.
+        uncounted: it may have cost something that nobody counted: it was left, or broke off, in the middle.
     """
 
     name: str
@@ -264,6 +265,7 @@ class Attempt:
     usage: Usage | None = None
     cost_nano_usd: int | None = None
     key: str | None = None
+    uncounted: bool = False
 
     @property
     def ok(self) -> bool:
@@ -308,7 +310,10 @@ class Reply:
 
     @property
     def cost_usd(self) -> float | None:
-        """What all attempts cost together, in US dollars; None if the price of any that used tokens is unknown."""
+        """What all attempts cost together, in US dollars; None if the price of any that used tokens is unknown.
+
+        What nobody counted is not in it: see `Attempt.uncounted`.
+        """
         return cost_of(self.attempts)
 
 
@@ -373,8 +378,8 @@ def question_of(messages: Sequence[Message]) -> str:
 
 
 def cost_of(attempts: Sequence[Attempt]) -> float | None:
-    """US dollars of all `attempts` together; None if one of them used tokens at an unknown price."""
-    paid = [a for a in attempts if a.usage and a.usage.total_tokens]
+    """US dollars of all `attempts` together; None if one of them answered, or used tokens, at an unknown price."""
+    paid = [a for a in attempts if a.ok or (a.usage and a.usage.total_tokens)]
     if any(a.cost_nano_usd is None for a in paid):
         return None
     return sum(a.cost_nano_usd or 0 for a in paid) / 1e9

@@ -61,7 +61,9 @@ class Toolkit:
         self.db = db
         self.events = Feed(db)
         self.usage = Ledger(db)
-        self.models = Catalog(db, settings.environ, default_model=settings.default_model)
+        self.models = Catalog(
+            db, settings.environ, default_model=settings.default_model, latencies=self.usage.latencies
+        )
         self.router = Router(self.models, self.usage, settings.environ)
         self.sessions = Sessions(db, ttl=settings.session_ttl)
         self.documents = Documents(db)
@@ -136,7 +138,12 @@ class Toolkit:
         origin: str | None = None,
         system: str | None = None,
         tools: Sequence[str] = (),
+        response_model: Any = None,
+        validation_context: Any = None,
+        validation_retries: int = 2,
         fallbacks: Fallbacks = (),
+        requirements: Mapping[str, Any] | None = None,
+        hedge: bool | float = False,
         scope: str = "global",
         temperature: float | None = None,
         max_tokens: int | None = None,
@@ -155,7 +162,15 @@ class Toolkit:
             origin: the application that asks, for the ledger.
             system: instructions for this turn; not kept in the session.
             tools: names of tools that the model may have called.
+            response_model: the type that the answer must fit, any that pydantic understands: a `BaseModel`, a
+                dataclass, `list[City]`, `Literal["yes", "no"]`. Then `reply.parsed` is the instance and `reply.text`
+                its JSON, in which a type that is no object stands under the key `"answer"`.
+            validation_context: what the type's validators find at `info.context`.
+            validation_retries: how often, at most, the model is told what does not fit and asked again.
             fallbacks: models to try after `model`; `"chain"` is the rest of the chain.
+            requirements: what a model must have to be asked, e.g. `{"vision": True}`; as for `models.select`.
+            hedge: ask a second model too where the first is slower than it mostly is, or than this many seconds; the
+                first answer counts.
             scope: whose chain; a scope without models has the global one.
             temperature: 0 to 2.
             max_tokens: an upper bound on the answer's length.
@@ -170,11 +185,18 @@ class Toolkit:
             AllModelsFailed: nobody answered; `attempts` says why.
             DeadlineExceeded: nobody answered in time.
             InvalidRequest: a vendor refused the request itself.
+            AnswerInvalid: no answer fitted `response_model`.
+            ConfigError: an argument cannot be used as given.
         """
         options = ChatOptions(
             model=model,
             scope=scope,
             fallbacks=_fallbacks(fallbacks),
+            requirements=requirements,
+            hedge=hedge,
+            response_model=response_model,
+            validation_context=validation_context,
+            validation_retries=validation_retries,
             temperature=temperature,
             max_tokens=max_tokens,
             stop=tuple(stop),
@@ -197,7 +219,12 @@ class Toolkit:
         origin: str | None = None,
         system: str | None = None,
         tools: Sequence[str] = (),
+        response_model: Any = None,
+        validation_context: Any = None,
+        validation_retries: int = 2,
         fallbacks: Fallbacks = (),
+        requirements: Mapping[str, Any] | None = None,
+        hedge: bool | float = False,
         scope: str = "global",
         temperature: float | None = None,
         max_tokens: int | None = None,
@@ -211,11 +238,20 @@ class Toolkit:
 
         `on_interrupt` says what happens when an answer breaks off after it began: the next model goes on from the
         text so far, or begins again (announced by a piece with `restarted`), or `StreamInterrupted` is raised.
+
+        With `response_model` the text is JSON, and `delta.partial` is what it is so far, as Python's objects: not yet
+        validated, and in long answers a moment old. An answer that breaks off begins again, and so does one that does
+        not fit, announced in the same way.
         """
         options = ChatOptions(
             model=model,
             scope=scope,
             fallbacks=_fallbacks(fallbacks),
+            requirements=requirements,
+            hedge=hedge,
+            response_model=response_model,
+            validation_context=validation_context,
+            validation_retries=validation_retries,
             temperature=temperature,
             max_tokens=max_tokens,
             stop=tuple(stop),

@@ -12,7 +12,8 @@ from toolkit.testing.vendors import VendorServer
 
 Run = Callable[..., Result]
 
-_OURS = ("TOOLKIT_", "OPENAI_", "ANTHROPIC_", "DATABASE_URL", "FORCE_COLOR", "NO_COLOR")
+_VENDORS = ("OPENAI_", "ANTHROPIC_", "AZURE_", "AWS_", "GOOGLE_", "GEMINI_", "GROQ_", "FIREWORKS_", "OLLAMA_")
+_OURS = ("TOOLKIT_", *_VENDORS, "DATABASE_URL", "FORCE_COLOR", "NO_COLOR")
 
 
 @pytest.fixture

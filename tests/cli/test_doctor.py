@@ -39,6 +39,19 @@ def test_a_model_whose_key_is_missing_names_the_variable(run: Run) -> None:
     assert result.exit_code == 0
 
 
+def test_a_pool_is_counted_and_what_is_known_of_a_model_is_said(run: Run) -> None:
+    run("models", "add", "compatible", "mine", "--config", "base_url=http://127.0.0.1:9/v1", "--config", "vision=true")
+
+    shown = run("doctor", OPENAI_API_KEYS="k1,k2").stdout
+
+    assert "OPENAI_API_KEYS" in shown
+    assert re.search(
+        r"gpt-6-luna \(openai/gpt-6-luna\), key: 2 found; [\d,]+ tokens, vision, tools, \$[\d.]+ in", shown
+    )
+    assert "mine (compatible/mine), key: none needed; window unknown, vision" in shown
+    assert "price unknown" in shown
+
+
 def test_a_misspelt_variable_is_noticed(run: Run) -> None:
     assert "nothing reads TOOLKIT_DATABSE_URL" in run("doctor", TOOLKIT_DATABSE_URL="x").stdout
 

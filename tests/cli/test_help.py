@@ -35,7 +35,10 @@ def test_every_command_has_a_sentence_and_an_example(words: tuple[str, ...], run
 
 def test_the_commands_of_the_contract_are_there() -> None:
     families = {
-        "models": {"list", "add", "set", "test", "enable", "disable", "default", "history", "remove"},
+        "models": {
+            *("list", "add", "set", "edit", "test", "enable", "disable", "default", "history", "remove"),
+            *("restore", "export", "import", "select"),
+        },
         "sessions": {"list", "show", "delete"},
         "tools": {"list", "call"},
         "prompts": {"list", "show", "render"},

@@ -118,10 +118,10 @@ def _open(stream: IO[str] | None) -> IO[str]:
 
 
 @contextmanager
-def piped(
+def started(
     database: str, *args: str, command: list[str] = PLAIN, env: Mapping[str, str] | None = None
 ) -> Iterator[Pipe]:
-    """The command as a process, shaken hands with."""
+    """The command as a process that nobody has said anything to."""
     with subprocess.Popen(
         [*command, "--db", database, *args],
         stdin=subprocess.PIPE,
@@ -132,12 +132,20 @@ def piped(
         cwd=FOLDER,
     ) as process:
         try:
-            pipe = Pipe(process)
-            pipe.ask(1, "initialize", **HELLO)
-            pipe.send(method="notifications/initialized")
-            yield pipe
+            yield Pipe(process)
         finally:
             process.kill()
+
+
+@contextmanager
+def piped(
+    database: str, *args: str, command: list[str] = PLAIN, env: Mapping[str, str] | None = None
+) -> Iterator[Pipe]:
+    """The command as a process, shaken hands with."""
+    with started(database, *args, command=command, env=env) as pipe:
+        pipe.ask(1, "initialize", **HELLO)
+        pipe.send(method="notifications/initialized")
+        yield pipe
 
 
 def text_of(result: CallToolResult) -> str:

@@ -47,6 +47,7 @@ class Stage:
     Attributes:
         vendors: the provider that a row connects to, by the row's `config["script"]`.
         limits: the seconds that each attempt was given, in order.
+        environ: what the rows' variables hold.
     """
 
     def __init__(self, db: Database) -> None:
@@ -56,8 +57,9 @@ class Stage:
         self.ledger = Ledger(db)
         self.vendors: dict[str, Provider] = {}
         self.limits: list[float] = []
+        self.environ: dict[str, str] = {}
         self.router = Router(
-            self.catalog, self.ledger, {}, connect=self.connect, sleep=self.clock.sleep, clock=self.clock
+            self.catalog, self.ledger, self.environ, connect=self.connect, sleep=self.clock.sleep, clock=self.clock
         )
 
     def connect(self, provider: str, auth: Mapping[str, str], config: Mapping[str, Any]) -> Provider:
@@ -76,6 +78,12 @@ class Stage:
         config = {"script": name, **options.pop("config", {})}
         options.setdefault("priority", len(self.vendors))
         return await self.catalog.add(provider, f"vendors-{name}", name=name, config=config, **options)
+
+    def say(self, name: str, *lines: Line) -> None:
+        """Let the model called `name` say more."""
+        vendor = self.vendors[name]
+        assert isinstance(vendor, Scripted)
+        vendor.say(*lines)
 
     async def recorded(self) -> list[tuple[str, str, str | None]]:
         """What the ledger has: name, status, error; oldest first."""
@@ -149,6 +157,22 @@ class Deaf:
         except asyncio.CancelledError:
             self.cancelled = True
             raise
+
+
+class Dripping(Deaf):
+    """A vendor that says one word after the other, and takes its time for each."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        super().__init__()
+        self._clock = clock
+        self._seconds = seconds
+
+    async def stream(self, request: ChatRequest, /, model: str, *, timeout: float) -> AsyncGenerator[Delta, None]:
+        assert (bool(request.messages), bool(model), timeout > 0) == (True, True, True)
+        while True:
+            await asyncio.sleep(0)
+            self._clock.now += self._seconds
+            yield Delta("drip ")
 
 
 def outcomes(attempts: Sequence[Attempt]) -> list[tuple[str, str | None]]:

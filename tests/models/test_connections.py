@@ -4,7 +4,6 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,10 +11,15 @@ import pytest
 from tests.models.conftest import Deaf
 from toolkit.errors import AuthenticationFailed, ConfigError
 from toolkit.models.connections import Connections
+from toolkit.models.keys import Key
 from toolkit.models.model import Model
 from toolkit.providers.base import Provider
+from toolkit.stamps import now
 
-ROW = Model("id-1", "a", "scripted", "x", auth={"api_key_env": "A_KEY"})
+ROW = Model("id-1", "a", "scripted", "x", created_at=now(), config={"base_url": "http://a"})
+EDITED = replace(ROW, config={"base_url": "http://b"})
+OTHER = replace(EDITED, id="id-2")
+KEY = Key({"api_key": "k1"})
 
 
 class Switchboard:
@@ -47,20 +51,15 @@ def board() -> Switchboard:
 
 
 @pytest.fixture
-def environ() -> dict[str, str]:
-    return {"A_KEY": "k1"}
-
-
-@pytest.fixture
-async def connections(board: Switchboard, environ: dict[str, str]) -> AsyncIterator[Connections]:
-    made = Connections(board.connect, environ)
+async def connections(board: Switchboard) -> AsyncIterator[Connections]:
+    made = Connections(board.connect)
     yield made
     board.gate.set()
     await made.close()
 
 
-async def use(connections: Connections, model: Model = ROW, *, within: float = 10.0) -> Provider:
-    async with connections.use(model, within=within) as provider:
+async def use(connections: Connections, model: Model = ROW, key: Key = KEY, *, within: float = 10.0) -> Provider:
+    async with connections.use(model, key, within=within) as provider:
         return provider
 
 
@@ -74,17 +73,22 @@ async def test_many_who_come_at_once_connect_once_and_off_the_event_loop(
     assert board.threads.isdisjoint({threading.get_ident()})
 
 
-async def test_each_row_has_its_own_connection(connections: Connections, board: Switchboard) -> None:
-    assert await use(connections) is not await use(connections, replace(ROW, id="id-2"))
+async def test_rows_that_are_reached_alike_share_a_connection(connections: Connections, board: Switchboard) -> None:
+    await use(connections)
+    await use(connections, replace(ROW, id="id-2", model="y"))
+    await use(connections, Model.unlisted("scripted", "z"))
     assert len(board.asked) == 2
+
+    await use(connections, OTHER)
+    await use(connections, key=Key({"api_key": "k2"}, "KEYS[2]"))
+    assert [auth["api_key"] for auth in board.asked] == ["k1", "k1", "k1", "k2"]
 
 
 async def test_an_edited_row_is_connected_anew_and_the_old_connection_closed(
     connections: Connections, board: Switchboard
 ) -> None:
-    edited = replace(ROW, updated_at=ROW.updated_at + timedelta(seconds=1))
-    async with connections.use(ROW, within=10.0):
-        await use(connections, edited)
+    async with connections.use(ROW, KEY, within=10.0):
+        await use(connections, EDITED)
         old, new = board.made
         await asyncio.sleep(0)
         closed_while_used = old.closed
@@ -97,23 +101,36 @@ async def test_an_edited_row_is_connected_anew_and_the_old_connection_closed(
 async def test_the_old_connection_of_an_edited_row_is_closed_by_its_last_user(
     connections: Connections, board: Switchboard
 ) -> None:
-    edited = replace(ROW, updated_at=ROW.updated_at + timedelta(seconds=1))
-    async with connections.use(ROW, within=10.0):
-        await use(connections, edited)
+    async with connections.use(ROW, KEY, within=10.0):
+        await use(connections, EDITED)
     for _ in range(5):
         await asyncio.sleep(0)
 
     assert [made.closed for made in board.made] == [True, False]
 
 
-async def test_a_key_that_changed_is_connected_anew(
-    connections: Connections, board: Switchboard, environ: dict[str, str]
+async def test_a_connection_that_another_row_is_reached_by_outlives_the_edit_of_the_first(
+    connections: Connections, board: Switchboard
 ) -> None:
     await use(connections)
-    environ["A_KEY"] = "k2"
+    await use(connections, replace(ROW, id="id-2"))
+    await use(connections, EDITED)
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+    assert [made.closed for made in board.made] == [False, False]
+
+
+async def test_a_key_that_changed_is_connected_anew_and_the_old_connection_closed(
+    connections: Connections, board: Switchboard
+) -> None:
     await use(connections)
+    await use(connections, key=Key({"api_key": "k2"}))
+    for _ in range(5):
+        await asyncio.sleep(0)
 
     assert [auth["api_key"] for auth in board.asked] == ["k1", "k2"]
+    assert [made.closed for made in board.made] == [True, False]
 
 
 async def test_a_connection_that_failed_is_tried_again(connections: Connections, board: Switchboard) -> None:
@@ -122,7 +139,9 @@ async def test_a_connection_that_failed_is_tried_again(connections: Connections,
         await use(connections)
     board.fault = None
 
-    assert await use(connections) is board.made[0]
+    await use(connections)
+    await use(connections)
+    assert (len(board.asked), len(board.made)) == (2, 1)
 
 
 async def test_a_provider_that_cannot_be_set_up_is_an_error_of_the_row(
@@ -156,7 +175,7 @@ async def test_a_row_whose_settings_cannot_be_used_is_not_connected(
 
 async def test_close_closes_every_connection(connections: Connections, board: Switchboard) -> None:
     await use(connections)
-    await use(connections, replace(ROW, id="id-2"))
+    await use(connections, OTHER)
 
     await connections.close()
 
@@ -170,7 +189,7 @@ async def test_a_vendor_that_cannot_say_goodbye_does_not_keep_the_others_open(
         raise OSError("The line is dead.")
 
     await use(connections)
-    await use(connections, replace(ROW, id="id-2"))
+    await use(connections, OTHER)
     board.made[0].close = fail  # type: ignore[method-assign]  # a fault is injected where it would occur
 
     await connections.close()

@@ -1,5 +1,8 @@
 """What an error means for the call: the same again, the next, or the end; and how long an attempt may take."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
 from toolkit.errors import (
@@ -15,60 +18,75 @@ from toolkit.errors import (
     ProviderUnavailable,
     QuotaExceeded,
     RateLimited,
-    ToolkitError,
 )
-from toolkit.models.retry import TINY, is_final, pause_before_retry, share
+from toolkit.models.model import Model
+from toolkit.models.retry import MOMENT, concerns_the_key, is_final, moment_before_retry, pause_before_round, share
+
+ROW = Model("id", "a", "openai", "x")
 
 
 def error(kind: type[ProviderError], retry_after: float | None = None) -> ProviderError:
     return kind("It failed.", provider="openai", retry_after=retry_after)
 
 
-def pause(problem: ToolkitError, *, tries: int = 1, last: bool = False, left: float = 60.0) -> float | None:
-    return pause_before_retry(problem, tries=tries, last=last, left=left)
-
-
 @pytest.mark.parametrize("kind", [ProviderUnavailable, BadAnswer])
-@pytest.mark.parametrize("last", [True, False])
-def test_what_may_be_gone_in_a_moment_is_tried_again_once_after_a_moment(kind: type[ProviderError], last: bool) -> None:
-    first = pause(error(kind), last=last)
+def test_what_may_be_gone_in_a_moment_is_tried_again_once_and_so_soon_that_nobody_notices(
+    kind: type[ProviderError],
+) -> None:
+    moment = moment_before_retry(error(kind), tries=1)
 
-    assert first is not None
-    assert 0 < first <= TINY
-    assert pause(error(kind), tries=2, last=last) is None
+    assert moment is not None
+    assert 0 < moment <= MOMENT <= 0.05
+    assert moment_before_retry(error(kind), tries=2) is None
+    assert moment_before_retry(error(kind, 8.0), tries=1) is None
 
 
-def test_the_pause_is_not_the_same_for_everyone() -> None:
-    assert len({pause(error(ProviderUnavailable)) for _ in range(20)}) > 1
+@pytest.mark.parametrize("after", [moment_before_retry, pause_before_round])
+def test_the_pause_is_not_the_same_for_everyone(after: Callable[..., float | None]) -> None:
+    count = {"tries": 1} if after is moment_before_retry else {"rounds": 0}
+    assert len({after(error(ProviderUnavailable), **count) for _ in range(20)}) > 1
 
 
 @pytest.mark.parametrize(
-    "kind", [ProviderTimeout, AuthenticationFailed, QuotaExceeded, ModelNotFound, ContextTooLong, RateLimited]
+    "kind", [ProviderTimeout, AuthenticationFailed, QuotaExceeded, ModelNotFound, ContextTooLong, InvalidRequest]
 )
 def test_what_would_fail_again_is_not_tried_again(kind: type[ProviderError]) -> None:
-    assert pause(error(kind), last=True) is None
-    assert pause(ConfigError("A row."), last=True) is None
+    for problem in (error(kind), ConfigError("A row.")):
+        assert moment_before_retry(problem, tries=1) is None
+        assert pause_before_round(problem, rounds=0) is None
 
 
-def test_retry_after_is_waited_for_only_where_nobody_else_is_left() -> None:
-    assert pause(error(RateLimited, 8.0), last=True) == 8.0
-    assert pause(error(RateLimited, 8.0), last=False) is None
-    assert pause(error(ProviderUnavailable, 8.0), last=False) is None
+@pytest.mark.parametrize("kind", [ProviderUnavailable, BadAnswer, RateLimited])
+def test_what_may_pass_is_tried_again_when_everyone_failed_each_time_after_twice_the_pause(
+    kind: type[ProviderError],
+) -> None:
+    first, third = pause_before_round(error(kind), rounds=0), pause_before_round(error(kind), rounds=2)
+
+    assert first is not None
+    assert third is not None
+    assert 0.2 < first <= 0.3
+    assert 0.8 < third <= 1.2
+    assert pause_before_round(error(kind, 8.0), rounds=5) == 8.0
 
 
-def test_a_tiny_retry_after_is_waited_for_although_others_are_left() -> None:
-    assert pause(error(RateLimited, 0.2), last=False) == 0.2
-
-
-def test_retry_after_that_does_not_fit_into_the_deadline_is_not_waited_for() -> None:
-    assert pause(error(RateLimited, 30.0), last=True, left=20.0) is None
-    assert pause(error(ProviderUnavailable), last=True, left=0.05) is None
+@pytest.mark.parametrize(
+    ("kind", "concerns"), [(RateLimited, True), (AuthenticationFailed, True), (QuotaExceeded, True), (BadAnswer, False)]
+)
+def test_what_concerns_one_key_may_be_tried_with_another(kind: type[ProviderError], concerns: bool) -> None:
+    assert concerns_the_key(error(kind)) is concerns
 
 
 @pytest.mark.parametrize("kind", [InvalidRequest, ContentRefused])
 def test_what_every_vendor_would_refuse_ends_the_call(kind: type[ProviderError]) -> None:
-    assert is_final(error(kind))
-    assert not is_final(error(BadAnswer))
+    assert is_final(error(kind), ROW)
+    assert not is_final(error(BadAnswer), ROW)
+
+
+def test_a_refused_content_is_put_to_the_next_where_the_row_says_so() -> None:
+    row = replace(ROW, config={"on_refusal": "next"})
+
+    assert not is_final(error(ContentRefused), row)
+    assert is_final(error(InvalidRequest), row)
 
 
 @pytest.mark.parametrize("left", [0.1, 1.0, 2.0, 3.0, 10.0, 60.0, 600.0])

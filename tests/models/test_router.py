@@ -29,8 +29,9 @@ from toolkit.errors import (
     RateLimited,
 )
 from toolkit.messages import Caller, Message, Source, Usage
+from toolkit.models.candidates import Fallbacks
 from toolkit.models.catalog import Catalog
-from toolkit.models.router import Fallbacks, Router
+from toolkit.models.router import Router
 from toolkit.providers.scripted import Scripted
 
 
@@ -120,7 +121,7 @@ async def test_what_every_vendor_would_refuse_fails_at_once_and_is_recorded(
 
 
 async def test_when_nobody_answers_the_error_tells_of_every_attempt_and_is_chained_to_the_last(stage: Stage) -> None:
-    await stage.add("a", error(RateLimited))
+    await stage.add("a", error(RateLimited, 3600.0))
     last = error(QuotaExceeded)
     await stage.add("b", last)
 
@@ -132,7 +133,7 @@ async def test_when_nobody_answers_the_error_tells_of_every_attempt_and_is_chain
 
 
 async def test_a_model_that_is_named_is_tried_alone(stage: Stage) -> None:
-    await stage.add("a", error(RateLimited))
+    await stage.add("a", error(RateLimited, 3600.0))
     other = await stage.add("b", "Never.")
 
     with pytest.raises(AllModelsFailed) as caught:

@@ -20,7 +20,7 @@ from toolkit.errors import (
     StreamInterrupted,
 )
 from toolkit.messages import ChatRequest, Completion, Delta, Message, Reply, Source, ToolCall, ToolCallFragment
-from toolkit.models.streaming import GO_ON, OnInterrupt, overlap
+from toolkit.models.streaming import OnInterrupt, go_on, overlap
 
 CUT = ProviderUnavailable("The line is dead.", provider="scripted")
 WISH = Message("assistant", tool_calls=(ToolCall("1", "look_up", {"word": "x"}),))
@@ -72,7 +72,7 @@ async def test_pieces_come_as_they_are_and_the_last_one_has_the_reply(stage: Sta
 
 
 async def test_a_failure_before_the_first_piece_is_not_seen(stage: Stage) -> None:
-    await stage.add("a", RateLimited("Slow down.", provider="scripted"))
+    await stage.add("a", RateLimited("Slow down.", provider="scripted", retry_after=3600.0))
     await stage.add("b", [CUT], [CUT])
     await stage.add("c", "Hello.")
 
@@ -106,7 +106,7 @@ async def test_an_interrupted_answer_is_finished_by_the_next_model(stage: Stage)
     assert asked.messages == (
         *HELLO.messages,
         Message("assistant", "The capital of France "),
-        Message("user", GO_ON),
+        Message("user", go_on("The capital of France ")),
     )
     assert await stage.recorded() == [("a", "error", "ProviderUnavailable"), ("b", "ok", None)]
 
@@ -220,7 +220,7 @@ async def test_an_answer_that_begins_again_with_nothing_does_not_pass_off_what_w
     async def empty(*_: object, **__: object) -> AsyncGenerator[Delta, None]:
         yield Delta(completion=Completion(Message("assistant")))
 
-    await stage.add("a", ["The capital ", CUT])
+    await stage.add("a", ["The capital ", ProviderTimeout("Silence.", provider="scripted")])
     vendor = await stage.add("b")
     vendor.stream = empty  # type: ignore[method-assign]  # a fault is injected where it would occur
 
@@ -233,18 +233,18 @@ async def test_an_answer_that_begins_again_with_nothing_does_not_pass_off_what_w
 async def test_when_nobody_finishes_the_answer_the_error_has_what_was_shown(
     stage: Stage, on_interrupt: OnInterrupt
 ) -> None:
-    await stage.add("a", ["The capital ", CUT])
-    await stage.add("b", RateLimited("Slow down.", provider="scripted"))
+    await stage.add("a", ["The capital ", ProviderTimeout("Silence.", provider="scripted")])
+    await stage.add("b", RateLimited("Slow down.", provider="scripted", retry_after=3600.0))
 
     seen = Seen()
     with pytest.raises(StreamInterrupted) as caught:
         await seen.read(stage.router.stream(HELLO, on_interrupt=on_interrupt))
     assert (caught.value.text, seen.text, seen.restarts) == ("The capital ", "The capital ", 0)
-    assert outcomes(caught.value.attempts) == [("a", "ProviderUnavailable"), ("b", "RateLimited")]
+    assert outcomes(caught.value.attempts) == [("a", "ProviderTimeout"), ("b", "RateLimited")]
 
 
 async def test_when_nobody_begins_the_errors_are_those_of_complete(stage: Stage) -> None:
-    await stage.add("a", RateLimited("Slow down.", provider="scripted"))
+    await stage.add("a", RateLimited("Slow down.", provider="scripted", retry_after=3600.0))
 
     with pytest.raises(AllModelsFailed) as caught:
         await read(stage)

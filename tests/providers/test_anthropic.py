@@ -8,17 +8,31 @@ from tests.providers.conftest import HELLO, KEY, LONG, Ask
 from toolkit.errors import (
     AuthenticationFailed,
     BadAnswer,
+    ConfigError,
     ContentRefused,
     ContextTooLong,
     InvalidRequest,
     ModelNotFound,
+    ProviderTimeout,
 )
-from toolkit.messages import ChatRequest, Completion, FinishReason, Image, Message, Role, ToolCall, ToolSpec, Usage
-from toolkit.providers.anthropic import connect
+from toolkit.messages import (
+    ChatRequest,
+    Completion,
+    FinishReason,
+    Image,
+    Message,
+    OutputSchema,
+    Role,
+    ToolCall,
+    ToolSpec,
+    Usage,
+)
+from toolkit.providers.anthropic import VENDOR, connect
 from toolkit.providers.base import Provider
-from toolkit.providers.wire.messages import _Reader
-from toolkit.testing.vendors import VendorServer
+from toolkit.providers.wire.messages_answer import Answer, blocks_of
+from toolkit.testing.vendors import Fault, VendorServer
 
+CITY = OutputSchema("city", {"type": "object", "properties": {"name": {"type": "string"}}})
 WEATHER = ToolSpec("weather", "The weather.", {"type": "object", "properties": {"city": {"type": "string"}}})
 
 
@@ -30,12 +44,9 @@ def vendor() -> str:
 async def test_an_answer_comes_with_its_usage_where_input_counts_what_was_cached_too(
     ask: Ask, vendors: VendorServer
 ) -> None:
-    usage = Usage(input_tokens=100, output_tokens=20, cached_tokens=30, cache_write_tokens=5, reasoning_tokens=7)
+    usage = Usage(100, 20, 30, cache_write_tokens=5, reasoning_tokens=7, cache_write_1h_tokens=2)
     vendors.say(Completion(Message("assistant", "Paris, of course."), usage=usage))
-    completion = await ask()
-    # A stream's last count has no thoughts in it.
-    seen = usage if not ask.streamed else Usage(100, 20, 30, 5, 7)
-    assert completion == Completion(Message("assistant", "Paris, of course."), "stop", seen, "req_1")
+    assert await ask() == Completion(Message("assistant", "Paris, of course."), "stop", usage, "req_1")
 
 
 async def test_a_stream_yields_each_word_as_it_comes_and_the_whole_at_last(
@@ -140,7 +151,7 @@ async def test_an_image_that_cannot_be_read_is_an_invalid_request(ask: Ask) -> N
 
 async def test_every_option_of_a_request_is_in_its_body_and_no_other(ask: Ask, vendors: VendorServer) -> None:
     turns = [{"role": "user", "content": [{"type": "text", "text": "hi there"}]}]
-    plain = {"model": "claude-sonnet-4-6", "messages": turns, "max_tokens": 4096}
+    plain = {"model": "claude-sonnet-4-6", "messages": turns, "max_tokens": 16_384}
     streamed = {"stream": True} if ask.streamed else {}
     await ask(model="claude-sonnet-4-6")
     assert vendors.requests[0].body == plain | streamed
@@ -193,9 +204,32 @@ async def test_a_refusal_is_refused_content(ask: Ask, vendors: VendorServer) -> 
         await ask()
 
 
-async def test_a_very_long_answer_may_be_asked_for_without_a_stream(ask: Ask, vendors: VendorServer) -> None:
-    await ask(ChatRequest(HELLO.messages, max_tokens=100_000))
+async def test_a_very_long_answer_is_streamed_whoever_asks(ask: Ask, vendors: VendorServer) -> None:
+    completion = await ask(ChatRequest(HELLO.messages, max_tokens=100_000))
+    assert completion.message.text == "You said: hi there"
     assert vendors.requests[0].body["max_tokens"] == 100_000
+    assert vendors.requests[0].body["stream"] is True
+
+
+async def test_a_very_long_answer_is_waited_for_no_longer_than_asked(
+    anthropic: Provider, vendors: VendorServer
+) -> None:
+    vendors.say(" ".join(["word"] * 100))
+    vendors.fail("anthropic", Fault.drip(0.02))
+    with pytest.raises(ProviderTimeout, match=r"longer than 0\.3 s"):
+        await anthropic.complete(ChatRequest(HELLO.messages, max_tokens=100_000), "m", timeout=0.3)
+
+
+async def test_features_that_are_not_released_are_asked_for_by_name(vendors: VendorServer) -> None:
+    config = {"base_url": vendors.anthropic_url, "betas": ["fast-mode-2026-02-01", "context-management-2025-06-27"]}
+    provider = connect({"api_key": KEY}, config)
+    for _ in range(2):
+        await provider.complete(HELLO, "m", timeout=LONG)
+    await provider.close()
+    asked = [request.headers["anthropic-beta"] for request in vendors.requests]
+    assert asked == ["fast-mode-2026-02-01,context-management-2025-06-27"] * 2
+    with pytest.raises(ConfigError, match="must be a list of names"):
+        connect({"api_key": KEY}, {"betas": "fast-mode"})
 
 
 async def test_there_are_no_vectors(anthropic: Provider) -> None:
@@ -208,8 +242,109 @@ def test_anthropic_itself_needs_a_key_and_the_error_names_its_variable() -> None
         connect({}, {})
 
 
+@pytest.mark.parametrize(
+    ("choice", "sent"),
+    [(None, None), ("required", {"type": "any"}), ("weather", {"type": "tool", "name": "weather"})],
+)
+async def test_a_tool_may_have_to_be_called(
+    ask: Ask, vendors: VendorServer, choice: str | None, sent: dict[str, str] | None
+) -> None:
+    await ask(ChatRequest(HELLO.messages, tools=(WEATHER,), tool_choice=choice))
+    assert vendors.requests[0].body.get("tool_choice") == sent
+
+
+async def test_a_form_is_asked_for_natively_beside_other_settings_of_the_output(
+    ask: Ask, vendors: VendorServer
+) -> None:
+    request = ChatRequest(HELLO.messages, output=CITY, extra={"output_config": {"effort": "low"}})
+    vendors.say('{"name": "Bern"}')
+    assert (await ask(request, model="claude-opus-5")).message.text == '{"name": "Bern"}'
+    schema = {"type": "object", "properties": {"name": {"type": "string"}}, "additionalProperties": False}
+    assert vendors.requests[0].body["output_config"] == {
+        "format": {"type": "json_schema", "schema": schema},
+        "effort": "low",
+    }
+
+
+async def test_a_form_that_cannot_be_said_natively_is_refused_with_the_reason(ask: Ask) -> None:
+    form = OutputSchema("counts", {"type": "object", "additionalProperties": {"type": "integer"}})
+    with pytest.raises(InvalidRequest, match=r"JSON Schema 'counts' is not one that anthropic takes .*free keys"):
+        await ask(ChatRequest(HELLO.messages, output=form))
+
+
+def test_the_models_that_have_forms_are_known_by_name() -> None:
+    models = ("claude-opus-4-1", "claude-sonnet-4-5", "claude-fable-5-2", "somebody-elses")
+    assert [VENDOR.structured(model) for model in models] == ["tool", "native", "native", "tool"]
+
+
+async def test_the_tier_of_service_is_told_and_a_fast_answer_is_one(ask: Ask, vendors: VendorServer) -> None:
+    vendors.say(Completion(Message("assistant", "Yes."), tier="priority"))
+    assert (await ask()).tier == "priority"
+    assert (await ask()).tier is None
+    fast = {"type": "message_start", "message": {"usage": {"service_tier": "standard", "speed": "fast"}}}
+    assert read(fast, *text("Yes."), stop("end_turn")).tier == "fast"
+
+
+async def test_an_answer_that_was_begun_is_gone_on_with_where_the_model_can(
+    anthropic: Provider, vendors: VendorServer
+) -> None:
+    request = ChatRequest((*HELLO.messages, Message("assistant", "One, two,\n")))
+    for model in ("claude-sonnet-4-5", "claude-sonnet-4-6", "claude-opus-5"):
+        await anthropic.complete(request, model, timeout=LONG)
+    begun = {"role": "assistant", "content": [{"type": "text", "text": "One, two,"}]}
+    assert vendors.requests[0].body["messages"][-1] == begun
+    for asked in vendors.requests[1:]:
+        assert asked.body["messages"][-2] == begun
+        assert asked.body["messages"][-1]["role"] == "user"
+        assert "from exactly where it ends" in asked.body["messages"][-1]["content"][0]["text"]
+
+
+async def test_settings_for_thinking_leave_room_for_it_and_no_temperature(
+    anthropic: Provider, vendors: VendorServer
+) -> None:
+    thinking = {"thinking": {"type": "enabled", "budget_tokens": 20_000}}
+    request = ChatRequest(HELLO.messages, temperature=0.3, extra=thinking)
+    await anthropic.complete(request, "claude-sonnet-4-5", timeout=LONG)
+    body = vendors.requests[0].body
+    assert body["max_tokens"] == 20_000 + 16_384
+    assert "temperature" not in body
+
+
+def test_an_interrupted_turn_of_the_vendors_own_tools_can_be_gone_on_with() -> None:
+    search = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}
+    delta = {"type": "input_json_delta", "partial_json": '{"query": "Bern"}'}
+    answer = read(
+        *text("I look it up."),
+        {"type": "content_block_start", "index": 1, "content_block": search},
+        {"type": "content_block_delta", "index": 1, "delta": delta},
+        stop("pause_turn"),
+    )
+    assert (answer.message.text, answer.finish_reason) == ("I look it up.", "length")
+    assert blocks_of(answer.message, "m") == [
+        {"type": "text", "text": "I look it up."},
+        search | {"input": {"query": "Bern"}},
+    ]
+
+
+def test_a_turn_that_was_interrupted_before_a_word_is_a_bad_answer() -> None:
+    with pytest.raises(BadAnswer, match="paused before it said anything"):
+        read(stop("pause_turn"))
+
+
+def test_a_block_of_which_a_part_is_unknown_is_not_kept() -> None:
+    news = {"type": "content_block_delta", "index": 1, "delta": {"type": "news_delta"}}
+    answer = read(
+        *text("So."),
+        {"type": "content_block_start", "index": 1, "content_block": {"type": "news"}},
+        news,
+        {"type": "content_block_start", "index": 2, "content_block": {"type": "thinking", "thinking": "unsigned"}},
+        stop("pause_turn"),
+    )
+    assert blocks_of(answer.message, "m") == [{"type": "text", "text": "So."}]
+
+
 def read(*events: dict[str, Any]) -> Completion:
-    reader = _Reader("anthropic")
+    reader = Answer("anthropic", "m")
     for event in events:
         reader.feed(event)
     return reader.completion(None)

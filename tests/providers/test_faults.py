@@ -42,6 +42,7 @@ STATUSES: list[tuple[Fault, type[ProviderError]]] = [
     (Fault.status(400, "Output blocked by content filtering policy"), errors.ContentRefused),
     (Fault.status(400, "API key not valid. Please pass a valid API key."), errors.AuthenticationFailed),
     (Fault.status(400, "The model was retired.", error_code="model_decommissioned"), errors.ModelNotFound),
+    (Fault.status(400, "Failed to call a function.", error_code="tool_use_failed"), errors.BadAnswer),
 ]
 
 BROKEN: list[tuple[Fault, type[ProviderError]]] = [
@@ -111,7 +112,8 @@ async def test_an_answer_that_breaks_becomes_the_error_that_it_is_in_one_sentenc
         await ask(timeout=SHORT if waits else LONG)
     assert type(caught.value) is kind
     assert_plain(caught.value, vendor)
-    assert len(vendors.requests) == 1
+    # On a busy machine a short time may be over before the server has read the request.
+    assert len(vendors.requests) in ((0, 1) if waits else (1,))
 
 
 async def test_a_vendor_that_recovers_answers_on_the_same_connection(

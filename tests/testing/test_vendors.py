@@ -14,6 +14,7 @@ from openai import APIStatusError, AsyncOpenAI
 from openai import BadRequestError as OpenAIBadRequestError
 
 from toolkit.messages import Completion, Message, ToolCall, Usage
+from toolkit.testing.faults import TOO_LONG
 from toolkit.testing.vendors import Fault, VendorServer
 
 CALL = {"id": "a", "type": "function", "function": {"name": "f", "arguments": ""}}
@@ -268,3 +269,43 @@ async def test_it_stops_at_once_although_an_answer_hangs() -> None:
             await asyncio.to_thread(vendors.stop)
             with pytest.raises(Exception, match="Connection error"):
                 await question
+
+
+async def test_a_fault_can_last_for_a_time(vendors: VendorServer, openai: AsyncOpenAI) -> None:
+    vendors.fail("openai", Fault.status(503), seconds=0.2)
+    with pytest.raises(APIStatusError):
+        await openai.chat.completions.create(model="m", messages=HI)
+    await asyncio.sleep(0.2)
+    await openai.chat.completions.create(model="m", messages=HI)
+    struck, whole = vendors.requests
+    assert struck.struck_at is not None
+    assert whole.struck_at is None
+
+
+async def test_a_refusal_is_said_in_each_vendors_way(
+    vendors: VendorServer, openai: AsyncOpenAI, anthropic: AsyncAnthropic
+) -> None:
+    for vendor in ("openai", "anthropic"):
+        vendors.fail(vendor, Fault.refusal())
+    one = await openai.chat.completions.create(model="m", messages=HI)
+    other = await anthropic.messages.create(model="m", messages=HI, max_tokens=9)
+    assert one.choices[0].finish_reason == "content_filter"
+    assert other.stop_reason == "refusal"
+
+
+async def test_messages_that_are_too_long_are_refused_in_each_vendors_words(
+    vendors: VendorServer, openai: AsyncOpenAI, anthropic: AsyncAnthropic
+) -> None:
+    for vendor, fault in TOO_LONG.items():
+        vendors.fail(vendor, fault)
+    with pytest.raises(OpenAIBadRequestError, match="maximum context length"):
+        await openai.chat.completions.create(model="m", messages=HI)
+    with pytest.raises(BadRequestError, match="prompt is too long"):
+        await anthropic.messages.create(model="m", messages=HI, max_tokens=9)
+
+
+async def test_what_is_said_by_default_can_depend_on_the_question() -> None:
+    async with VendorServer(reply=lambda body: str(len(body["messages"]))) as vendors:
+        async with AsyncOpenAI(api_key="k", base_url=vendors.openai_url, max_retries=0) as client:
+            said = await client.chat.completions.create(model="m", messages=[*HI, *HI])
+    assert said.choices[0].message.content == "2"

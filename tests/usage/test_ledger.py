@@ -1,17 +1,18 @@
 """The ledger keeps every attempt, adds them up, and never stands in the way of an answer."""
 
 import asyncio
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from toolkit.db import Database, open_database
+from toolkit.db import Database, Statement, open_database
 from toolkit.errors import ConfigError, DatabaseFull
 from toolkit.messages import Attempt, Caller, Usage
 from toolkit.settings import Settings
 from toolkit.stamps import new_id, now
-from toolkit.usage.ledger import Ledger
+from toolkit.usage.ledger import _LATENCIES, Ledger
 
 FEW = Usage(10, 5)
 ADA = Caller(user="ada", origin="notebook", session_id="s1")
@@ -34,6 +35,7 @@ async def keep(
     milliseconds: float = 100.0,
     call_id: str | None = None,
     number: int = 1,
+    kind: str = "chat",
     cancelled: bool = False,
 ) -> None:
     attempt = Attempt(
@@ -52,7 +54,7 @@ async def keep(
         attempt,
         call_id=call_id or new_id(),
         number=number,
-        kind="chat",
+        kind=kind,
         caller=caller,
         started_at=at or now(),
         cancelled=cancelled,
@@ -61,7 +63,7 @@ async def keep(
 
 async def test_a_call_comes_back_as_it_was_recorded(ledger: Ledger) -> None:
     usage = Usage(100, 50, cached_tokens=40, cache_write_tokens=7, reasoning_tokens=20)
-    attempt = Attempt("small", "openai", "gpt", None, None, 200, "req-1", 12.5, usage, 123)
+    attempt = Attempt("small", "openai", "gpt", None, None, 200, "req-1", 12.5, usage, 123, "OPENAI_API_KEYS[2]")
     started = datetime(2026, 5, 4, 3, 2, 1, 456789, UTC)
 
     await ledger.record(attempt, call_id="c1", number=2, kind="stream", caller=ADA, started_at=started)
@@ -70,6 +72,42 @@ async def test_a_call_comes_back_as_it_was_recorded(ledger: Ledger) -> None:
     assert call.attempt == attempt
     assert (call.call_id, call.number, call.kind, call.status) == ("c1", 2, "stream", "ok")
     assert (call.user, call.origin, call.session_id, call.started_at) == ("ada", "notebook", "s1", started)
+
+
+async def test_every_count_that_a_price_rests_on_is_kept(ledger: Ledger) -> None:
+    usage = Usage(*range(90, 0, -10))
+    assert all(getattr(usage, field.name) for field in fields(Usage))
+
+    await keep(ledger, usage=usage)
+
+    (call,) = await ledger.calls()
+    assert call.attempt.usage == usage
+
+
+async def test_an_embedding_is_kept_with_what_it_used_and_cost(ledger: Ledger) -> None:
+    await keep(ledger, kind="embed", usage=Usage(12), cost=240)
+
+    (call,) = await ledger.calls()
+    assert (call.kind, call.attempt.usage, call.attempt.cost_nano_usd) == ("embed", Usage(12), 240)
+    assert (await ledger.stats()).input_tokens == 12
+
+
+async def test_the_key_that_failed_is_known_by_its_place_in_the_pool(ledger: Ledger) -> None:
+    for place, error in ((1, None), (2, "AuthenticationFailed")):
+        attempt = Attempt("small", "openai", "gpt", error, key=f"OPENAI_API_KEYS[{place}]")
+        await ledger.record(attempt, call_id="c1", number=place, kind="chat", caller=ADA, started_at=now())
+
+    assert [call.attempt.key for call in await ledger.calls() if not call.attempt.ok] == ["OPENAI_API_KEYS[2]"]
+
+
+async def test_what_nobody_counted_is_marked_as_such(ledger: Ledger) -> None:
+    for number, uncounted in ((1, True), (2, False)):
+        attempt = Attempt("small", "openai", "gpt", "Cancelled", uncounted=uncounted)
+        await ledger.record(
+            attempt, call_id="c1", number=number, kind="stream", caller=ADA, started_at=now(), cancelled=True
+        )
+
+    assert [call.attempt.uncounted for call in await ledger.calls()] == [False, True]
 
 
 async def test_what_the_vendor_did_not_say_stays_unknown(ledger: Ledger) -> None:
@@ -185,6 +223,52 @@ async def test_usage_by_something_else_is_refused_in_words(ledger: Ledger) -> No
         await ledger.by("colour")  # type: ignore[arg-type]  # what a face may pass on
     with pytest.raises(ConfigError, match="between 1 and"):
         await ledger.stats(days=0)
+
+
+async def test_latencies_are_those_of_the_models_last_answers_newest_first(ledger: Ledger) -> None:
+    newest = now()
+    for age in (3, 1, 2):
+        await keep(ledger, milliseconds=float(age), at=newest - timedelta(minutes=age))
+
+    assert await ledger.latencies("small") == [1.0, 2.0, 3.0]
+    assert await ledger.latencies("small", limit=2) == [1.0, 2.0]
+    assert await ledger.latencies("small", limit=0) == []
+    assert await ledger.latencies("unheard-of") == []
+
+
+async def test_latencies_are_of_answers_in_a_chat_and_of_nothing_else(ledger: Ledger) -> None:
+    await keep(ledger, milliseconds=1.0)
+    await keep(ledger, milliseconds=2.0, kind="stream", at=now() - timedelta(minutes=1))
+    await keep(ledger, milliseconds=3.0, kind="embed")
+    await keep(ledger, milliseconds=4.0, error="RateLimited")
+    await keep(ledger, milliseconds=5.0, cancelled=True)
+    await keep(ledger, "large", milliseconds=6.0)
+
+    assert await ledger.latencies("small") == [1.0, 2.0]
+
+
+async def test_latencies_are_read_from_an_index_however_much_was_asked(ledger: Ledger, db: Database) -> None:
+    await keep(ledger)
+    await db.write(
+        Statement(
+            """
+            WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 3000)
+            INSERT INTO calls (id, call_id, attempt, kind, name, provider, model, status, milliseconds, started_at, day)
+            SELECT CAST(n AS TEXT), call_id, 1, kind, 'other', provider, model, status, milliseconds, started_at, day
+              FROM calls, numbers
+            """
+        ),
+        Statement("ANALYZE"),
+    )
+    explain = "EXPLAIN" if db.dialect == "postgres" else "EXPLAIN QUERY PLAN"
+
+    plan = await db.fetch_all(f"{explain} {_LATENCIES}", name="other", limit=200)
+
+    steps = " ".join(str(value) for row in plan for value in dict(row).values())
+    assert "calls_by_name" in steps
+    assert "Sort" not in steps
+    assert "B-TREE" not in steps
+    assert len(await ledger.latencies("other")) == 200
 
 
 class Broken:

@@ -12,8 +12,9 @@ import click
 
 from toolkit import __version__
 from toolkit.cli import terminal
+from toolkit.cli.models.words import known
 from toolkit.cli.run import database, example, json_output, open_toolkit
-from toolkit.cli.variables import SETTINGS, key_is_missing, key_of, vendors_variables
+from toolkit.cli.variables import SETTINGS, key_of, lacks, vendors_variables
 from toolkit.errors import ConfigError, ToolkitError
 from toolkit.settings import read_environ
 
@@ -134,6 +135,8 @@ def _engine(tk: "Toolkit", version: str) -> Finding:
 
 
 async def _models(tk: "Toolkit") -> list[Finding]:
+    from toolkit.providers import last_resort  # noqa: PLC0415 - not needed for `toolkit --help`
+
     environ = tk.settings.environ
     enabled = await tk.models.list(enabled=True)
     if not enabled:
@@ -141,10 +144,10 @@ async def _models(tk: "Toolkit") -> list[Finding]:
             Finding("broken", "models", "none is enabled; `toolkit models enable offline` enables the embedded one")
         ]
     findings = [
-        Finding("note" if key_is_missing(row, environ) else "ok", "models", _told(number, row, environ))
+        Finding("note" if lacks(row, environ) else "ok", "models", _told(number, row, environ))
         for number, row in enumerate(enabled, 1)
     ]
-    if all(row.provider == "offline" for row in enabled):
+    if all(last_resort(row.provider) for row in enabled):
         text = "only the embedded one answers, from documents; set OPENAI_API_KEY or ANTHROPIC_API_KEY for another"
         findings.append(Finding("note", "models", text))
     if tk.settings.default_model:
@@ -153,8 +156,15 @@ async def _models(tk: "Toolkit") -> list[Finding]:
 
 
 def _told(number: int, row: "Model", environ: Mapping[str, str]) -> str:
+    """A row in one line: who it is, and then what is known of it, one thing after another."""
+    from toolkit.models.facts import facts_of  # noqa: PLC0415 - not needed for `toolkit --help`
+    from toolkit.providers import last_resort  # noqa: PLC0415 - the same
+
     scope = "" if row.scope == "global" else f", scope {row.scope}"
-    return f"{number}. {row.name} ({row.provider}/{row.model}{scope}), key: {key_of(row, environ)}"
+    said = [f"key: {key_of(row, environ)}"]
+    if not last_resort(row.provider):
+        said.append(known(facts_of(row)))
+    return f"{number}. {row.name} ({row.provider}/{row.model}{scope}), {'; '.join(said)}"
 
 
 async def _default_model(tk: "Toolkit", name: str) -> Finding:

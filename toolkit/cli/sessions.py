@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from toolkit.messages import Message
     from toolkit.sessions.session import Session
     from toolkit.toolkit import Toolkit
-    from toolkit.usage.ledger import Call
+    from toolkit.usage.records import Call
 
 
 @click.group(cls=Commands, epilog=example("toolkit sessions list"))

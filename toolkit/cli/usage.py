@@ -8,7 +8,7 @@ from toolkit.cli import terminal
 from toolkit.cli.run import database, example, json_output, with_toolkit
 
 if TYPE_CHECKING:
-    from toolkit.usage.ledger import UsageRow
+    from toolkit.usage.records import UsageRow
 
 _HEADINGS = ["Calls", "Failed", "In", "Out", "Cost", "Mean"]
 

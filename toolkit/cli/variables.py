@@ -22,24 +22,41 @@ SETTINGS = (
 
 
 def vendors_variables() -> list[str]:
-    """The vendors' own variables, by vendor."""
+    """The vendors' own variables, by vendor, with those that hold several keys."""
     from toolkit import providers  # noqa: PLC0415 - not needed for `toolkit --help`
 
-    names = (name for each in providers.known() for name in providers.vendor(each).variables.values())
-    return list(dict.fromkeys(names))
+    names: dict[str, None] = {}
+    for vendor in map(providers.vendor, providers.known()):
+        for plain, variable in vendor.variables.items():
+            names |= {variable: None} | ({f"{variable}S": None} if plain == "api_key" else {})
+    return list(names)
 
 
 def key_of(model: "Model", environ: Mapping[str, str]) -> str:
-    """Whether the key of a model's row is there: `found`, `none needed`, or the name of the variable to set."""
+    """Whether what a model's row needs is there, in a word or two.
+
+    It is `found`; of a pool, how many are; the names of the variables to set; `none set` where there may be one, but
+    need not; or `none needed`.
+    """
     from toolkit import providers  # noqa: PLC0415 - not needed for `toolkit --help`
+    from toolkit.models.checks import is_secret_name  # noqa: PLC0415 - the same
+    from toolkit.models.keys import keys_of  # noqa: PLC0415 - the same
 
-    vendor = providers.vendor(model.provider)
-    if "api_key" not in vendor.required:
-        return "none needed"
-    variable = model.auth.get("api_key_env", vendor.variables["api_key"])
-    return "found" if environ.get(variable) else f"{variable} is not set"
+    if lacking := lacks(model, environ):
+        return f"{' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} not set"
+    pool = keys_of(model, environ)
+    if len(pool) > 1:
+        return f"{len(pool)} found"
+    vendor = providers.find(model.provider)
+    if vendor is None:
+        return "unknown provider"
+    if any(name in vendor.required or is_secret_name(name) for name in pool[0].auth):
+        return "found"
+    return "none set" if any(map(is_secret_name, vendor.variables)) else "none needed"
 
 
-def key_is_missing(model: "Model", environ: Mapping[str, str]) -> bool:
-    """Whether the model cannot be asked for lack of its key."""
-    return key_of(model, environ).endswith("is not set")
+def lacks(model: "Model", environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The variables that must be set before the model can be asked, by name."""
+    from toolkit.models.reach import missing  # noqa: PLC0415 - not needed for `toolkit --help`
+
+    return missing(model, environ)

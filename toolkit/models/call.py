@@ -1,11 +1,13 @@
 """One question on its way to an answer: whom it may still ask, for how long, and what came of those it asked."""
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from toolkit import providers
+from toolkit.db import Statement
 from toolkit.errors import (
     AllModelsFailed,
     BadAnswer,
@@ -16,13 +18,17 @@ from toolkit.errors import (
     ToolkitError,
 )
 from toolkit.messages import Attempt, Caller, Completion, Embeddings, Message, Reply
-from toolkit.models.keys import resolve_auth, secrets_of
+from toolkit.models.doors import Pass, Shut
+from toolkit.models.keys import secrets_of
 from toolkit.models.model import Model
 from toolkit.models.prices import cost_nano_usd
-from toolkit.models.retry import USED_UP, pause_before_retry, share
+from toolkit.models.retry import USED_UP
 from toolkit.redaction import redact
 from toolkit.stamps import new_id, now
 from toolkit.usage.ledger import Ledger
+
+RESTING = "Resting"
+"""Stands as the error of a model that was not asked."""
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +42,7 @@ class Start:
 
 
 class Call:
-    """One question: its deadline, and the attempts made so far.
+    """One question: its deadline, and the attempts made so far, each kept in the ledger, too.
 
     Args:
         ledger: where the attempts are kept.
@@ -45,7 +51,13 @@ class Call:
         caller: on whose behalf.
         seconds: the time for the whole call.
         call_id: for the ledger; a new one if not given.
+        later: gets the ledger's rows of the answer, for whoever keeps them with something else; None writes them here.
         clock: seconds from any fixed point.
+
+    Attributes:
+        id: the call's.
+        attempts: in the order in which they ended.
+        seconds: the time for the whole call.
 
     Raises:
         ConfigError: `seconds` is not above 0.
@@ -60,6 +72,7 @@ class Call:
         caller: Caller,
         seconds: float,
         call_id: str | None,
+        later: list[Statement] | None,
         clock: Callable[[], float],
     ) -> None:
         if not seconds > 0:
@@ -67,68 +80,97 @@ class Call:
         self.id = call_id or new_id()
         self.attempts: list[Attempt] = []
         self._ledger = ledger
+        self._writing: list[asyncio.Task[None]] = []
         self._environ = environ
+        self._later = later
         self._kind = kind
         self._caller = caller
-        self._seconds = seconds
+        self.seconds = seconds
         self._clock = clock
         self._began = clock()
 
     def left(self) -> float:
         """Seconds until the deadline, at least 0."""
-        return max(0.0, self._began + self._seconds - self._clock())
+        return max(0.0, self._began + self.seconds - self._clock())
 
     def start(self) -> Start:
         """The beginning of an attempt."""
         return Start(now(), self._clock())
 
-    async def record(
-        self,
-        model: Model,
-        start: Start,
-        *,
-        answer: Completion | Embeddings | None = None,
-        error: ToolkitError | None = None,
-        cancelled: bool = False,
-    ) -> None:
-        """Keep what came of one attempt, here and in the ledger; never raises.
+    def answered(self, leave: Pass, start: Start, answer: Completion | Embeddings) -> None:
+        """Note that a model answered."""
+        tier = answer.tier if isinstance(answer, Completion) else None
+        model, usage = leave.model, answer.usage
+        cost = cost_nano_usd(model.provider, model.model, usage, model.config, tier=tier, at=start.at)
+        attempt = self._attempt(leave, start, usage=usage, cost_nano_usd=cost, request_id=answer.request_id)
+        self._keep(attempt, start)
 
-        Args:
-            model: who was asked.
-            start: when.
-            answer: what it answered, None where it did not.
-            error: why it did not answer.
-            cancelled: the caller went away.
-        """
-        said = error if isinstance(error, ProviderError) else answer
-        usage = answer.usage if answer else None
-        attempt = Attempt(
-            name=model.name,
-            provider=model.provider,
-            model=model.model,
-            error="Cancelled" if cancelled else type(error).__name__ if error else None,
-            message="The caller went away." if cancelled else self._sentence(model, error) if error else None,
-            status=error.status if isinstance(error, ProviderError) else None,
-            request_id=said.request_id if said else None,
-            milliseconds=(self._clock() - start.clock) * 1000,
+    def failed(self, leave: Pass, start: Start, error: ToolkitError, *, begun: bool = False) -> None:
+        """Note that a model did not answer, or broke off an answer that it had `begun`."""
+        model, usage = leave.model, getattr(error, "usage", None)
+        # What the vendor had counted when the answer broke off was paid for.
+        cost = cost_nano_usd(model.provider, model.model, usage, model.config, at=start.at) if usage else None
+        attempt = self._attempt(
+            leave,
+            start,
+            error=type(error).__name__,
+            message=self._sentence(model, str(error)),
+            status=getattr(error, "status", None),
             usage=usage,
-            cost_nano_usd=cost_nano_usd(model.provider, model.model, usage, model.config) if answer else None,
+            cost_nano_usd=cost,
+            request_id=getattr(error, "request_id", None),
+            uncounted=usage is None and (begun or isinstance(error, ProviderTimeout | BadAnswer)),
         )
+        self._keep(attempt, start)
+
+    def cancelled(self, leave: Pass, start: Start, why: str | None = None) -> None:
+        """Note that nobody waited for a model's answer; without a reason `why`, because the caller went away."""
+        message = why or "The caller went away."
+        attempt = self._attempt(leave, start, error="Cancelled", message=message, uncounted=True)
+        self._keep(attempt, start, cancelled=True)
+
+    async def settled(self) -> None:
+        """Wait until the ledger has every attempt, or gave up; a caller who goes away leaves them being written."""
+        if self._writing:
+            await asyncio.wait(self._writing)
+
+    def passed_over(self, shut: Shut) -> None:
+        """Note that a model was not asked, because it rests; not in the ledger, and not if it was asked before."""
+        model = shut.model
+        if all(attempt.name != model.name for attempt in self.attempts):
+            sentence = self._sentence(model, shut.reason)
+            self.attempts.append(Attempt(model.name, model.provider, model.model, error=RESTING, message=sentence))
+
+    def _attempt(self, leave: Pass, start: Start, **fields: Any) -> Attempt:
+        return Attempt(
+            name=leave.model.name,
+            provider=leave.model.provider,
+            model=leave.model.model,
+            milliseconds=(self._clock() - start.clock) * 1000,
+            key=leave.key.label,
+            **fields,
+        )
+
+    def _keep(self, attempt: Attempt, start: Start, *, cancelled: bool = False) -> None:
         self.attempts.append(attempt)
-        await self._ledger.record(
+        rows = self._ledger.rows(
             attempt,
             call_id=self.id,
-            number=len(self.attempts),
+            number=sum(attempt.error != RESTING for attempt in self.attempts),
             kind=self._kind,
             caller=self._caller,
             started_at=start.at,
             cancelled=cancelled,
         )
+        if attempt.ok and self._later is not None:
+            self._later.extend(rows)
+        else:  # nobody waits for the ledger before the next model is asked
+            self._writing.append(asyncio.create_task(self._ledger.write(rows)))
 
     def failure(self) -> AllModelsFailed | DeadlineExceeded:
         """What is raised when nobody answered."""
         if self.left() <= USED_UP:
-            return DeadlineExceeded(self._seconds, self.attempts)
+            return DeadlineExceeded(self.seconds, self.attempts)
         return AllModelsFailed(self.attempts)
 
     def reply(self, model: Model, completion: Completion, message: Message) -> Reply:
@@ -136,65 +178,16 @@ class Call:
         return Reply(
             message=message,
             model=model.name,
-            attempts=tuple(self.attempts),
+            # Of two that were asked at once, the one that was too slow ended after the one that answered.
+            attempts=tuple(sorted(self.attempts, key=lambda attempt: attempt.ok)),
             call_id=self.id,
             finish_reason=completion.finish_reason,
             milliseconds=(self._clock() - self._began) * 1000,
         )
 
-    def _sentence(self, model: Model, error: ToolkitError) -> str:
-        text = redact(str(error), *secrets_of(resolve_auth(model, self._environ)))
+    def _sentence(self, model: Model, said: str) -> str:
+        text = redact(said, *secrets_of(model, self._environ))
         return text.replace("\0", "").encode(errors="replace").decode()  # what a vendor sends, a database may not keep
-
-
-class Turns:
-    """Whose turn it is: the candidates in order, one of them twice where a second try is worth it.
-
-    A candidate that was left is never asked again in the same call.
-
-    Args:
-        call: whose deadline holds.
-        candidates: in order, each once.
-        sleep: waits some seconds.
-    """
-
-    def __init__(self, call: Call, candidates: Sequence[Model], sleep: Callable[[float], Awaitable[None]]) -> None:
-        self._call = call
-        self._candidates = candidates
-        self._sleep = sleep
-        self._position = 0
-        self._tries = 0
-
-    async def next(self, error: ToolkitError | None, *, onward: bool = False) -> Model | None:
-        """Who is asked next, after the pause that is due; None where nobody is left, or no time.
-
-        Args:
-            error: why the one before did not answer; None in the beginning.
-            onward: do not ask the same again if there is another.
-        """
-        if error is not None:
-            await self._after(error, onward=onward)
-        if self._position == len(self._candidates) or self._call.left() <= USED_UP:
-            return None
-        self._tries += 1
-        return self._candidates[self._position]
-
-    def limit(self) -> float:
-        """Seconds that the present attempt may take."""
-        followers = [providers.last_resort(model.provider) for model in self._candidates[self._position + 1 :]]
-        own = self._candidates[self._position].timeout
-        return share(self._call.left(), own=own, others=not all(followers), resorts=any(followers))
-
-    async def _after(self, error: ToolkitError, *, onward: bool) -> None:
-        last = self._position + 1 == len(self._candidates)
-        pause = None
-        if last or not onward:
-            pause = pause_before_retry(error, tries=self._tries, last=last, left=self._call.left())
-        if pause is None:
-            self._position += 1
-            self._tries = 0
-        else:
-            await self._sleep(pause)
 
 
 def understood(error: Exception, model: Model) -> ProviderError | ConfigError:

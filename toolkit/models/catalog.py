@@ -1,44 +1,53 @@
 """The catalog: which models may answer, in which order, and who changed that."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from difflib import get_close_matches
-from typing import Any, TypeAlias
+from typing import Any
 
-from toolkit import providers
 from toolkit.db import Database, Statement
-from toolkit.errors import ConfigError, Conflict, NotFound, choices
+from toolkit.errors import Conflict
+from toolkit.models import plan as planning
+from toolkit.models import portable
 from toolkit.models import rows as table
-from toolkit.models.checks import check_config, check_priority, check_text, refuse_secrets
+from toolkit.models.checks import check_row
+from toolkit.models.lookup import Changes, Latencies, Lookup, Models
 from toolkit.models.model import Change, Model
+from toolkit.models.plan import Plan
+from toolkit.models.restoring import as_it_was
 from toolkit.models.seeds import seeds
-from toolkit.redaction import redact
 from toolkit.stamps import new_id, now
 
-__all__ = ["Catalog", "Change", "Model"]
-
-# The class has a method `list`, which hides the type's name in its annotations.
-Models: TypeAlias = list[Model]
-Changes: TypeAlias = list[Change]
+__all__ = ["Catalog", "Change", "Changes", "Model", "Models", "Plan"]
 
 _TRIES = 20  # a row that others keep changing is read again this often
+_ALL = 2**31 - 1  # changes of one model: nobody makes so many
 
 
-class Catalog:
+class Catalog(Lookup):
     """The table `models`, and the record of its changes.
+
+    Every change is atomic, however many rows it is about, and the history has one entry for each of them.
 
     Args:
         db: where it is kept.
         environ: names to values; decides what `seed` adds.
         default_model: asked before the chain where no model is named, and what `"default"` means where no row is it.
+        latencies: how fast a model answered lately, for `select`.
     """
 
-    def __init__(self, db: Database, environ: Mapping[str, str], *, default_model: str | None = None) -> None:
-        self._db = db
+    def __init__(
+        self,
+        db: Database,
+        environ: Mapping[str, str],
+        *,
+        default_model: str | None = None,
+        latencies: Latencies | None = None,
+    ) -> None:
+        super().__init__(db, default_model=default_model, latencies=latencies)
         self._environ = environ
-        self._default_model = default_model
 
     async def add(
         self,
@@ -72,8 +81,6 @@ class Catalog:
             ConfigError: something cannot be used as written, or is a secret.
             Conflict: the name is taken.
         """
-        if provider not in providers.known():
-            raise ConfigError(f"There is no provider {provider!r}; {choices(providers.known())}.")
         moment = now()
         added = Model(
             id=new_id(),
@@ -89,70 +96,14 @@ class Catalog:
             created_at=moment,
             updated_at=moment,
         )
-        _check(added)
+        planning.check_provider(added)
+        check_row(added)
         for _ in range(_TRIES):
             deposed = await self._depose(added, moment, by)
             audit = table.audit("add", None, added, at=moment, by=by)
             if await self._write(added, *deposed, table.insert(added), *audit):
                 return added
         raise _busy(added.name)
-
-    async def list(
-        self, *, provider: str | None = None, enabled: bool | None = None, scope: str | None = None
-    ) -> Models:
-        """Every model, or those that fit, by scope, priority and name."""
-        rows = await self._db.fetch_all(
-            """
-            SELECT *
-              FROM models
-             WHERE (CAST(:provider AS TEXT) IS NULL OR provider = :provider)
-               AND (CAST(:enabled AS BOOLEAN) IS NULL OR enabled = :enabled)
-               AND (CAST(:scope AS TEXT) IS NULL OR scope = :scope)
-            """,
-            provider=provider,
-            enabled=enabled,
-            scope=scope,
-        )
-        return table.models_of(rows)
-
-    async def get(self, name_or_id: str) -> Model:
-        """The model of that name, else of that id.
-
-        Raises:
-            NotFound: the sentence names the nearest ones.
-        """
-        found = await self._find(name_or_id)
-        if found is None:
-            raise NotFound(_missing(name_or_id, await self.list()))
-        return found
-
-    async def chain(self, scope: str = "global") -> Models:
-        """The enabled models of `scope` in the order in which they are tried; of `global` if it has none."""
-        rows = await self._db.fetch_all(
-            """
-            SELECT *
-              FROM models
-             WHERE enabled
-               AND scope = CASE WHEN EXISTS (SELECT 1 FROM models WHERE enabled AND scope = CAST(:scope AS TEXT))
-                                THEN CAST(:scope AS TEXT) ELSE 'global' END
-            """,
-            scope=scope,
-        )
-        return table.models_of(rows)
-
-    async def default(self, scope: str = "global") -> Model | None:
-        """The default of `scope`, else of `global`; None if neither has one. It may be disabled."""
-        row = await self._db.fetch_one(
-            """
-            SELECT *
-              FROM models
-             WHERE is_default AND scope IN (:scope, 'global')
-             ORDER BY CASE WHEN scope = 'global' THEN 1 ELSE 0 END
-             LIMIT 1
-            """,
-            scope=scope,
-        )
-        return table.model_of(row) if row else None
 
     async def set(
         self,
@@ -161,6 +112,7 @@ class Catalog:
         priority: int | None = None,
         enabled: bool | None = None,
         default: bool | None = None,
+        provider: str | None = None,
         model: str | None = None,
         new_name: str | None = None,
         scope: str | None = None,
@@ -177,6 +129,7 @@ class Catalog:
             priority: lower is tried first.
             enabled: whether it may be asked.
             default: makes it the default of its scope, and the former one no longer; False leaves the scope without.
+            provider: the vendor.
             model: the vendor's own name of the model.
             new_name: what to call it from now on.
             scope: whose chain it belongs to.
@@ -193,6 +146,7 @@ class Catalog:
             "priority": priority,
             "enabled": enabled,
             "is_default": default,
+            "provider": provider,
             "model": model,
             "name": new_name,
             "scope": scope,
@@ -203,9 +157,11 @@ class Catalog:
         for _ in range(_TRIES):
             before = await self.get(name)
             after = replace(before, **changes)
-            if after == before:
+            if planning.same(before, after):
                 return before
-            _check(after, touched=changes.keys())
+            if before.provider != after.provider:
+                planning.check_provider(after)
+            check_row(after, changes.keys())
             moment = table.next_stamp(before)
             after = replace(after, updated_at=moment)
             deposed = await self._depose(after, moment, by)
@@ -227,21 +183,141 @@ class Catalog:
                 return
         raise _busy(name)
 
-    async def history(self, name: str | None = None, *, limit: int = 50) -> Changes:
-        """The last `limit` changes, newest first, of all models or of one, whatever it was called meanwhile."""
-        rows = await self._db.fetch_all(
-            """
-            SELECT *
-              FROM model_changes
-             WHERE CAST(:name AS TEXT) IS NULL
-                OR model_id IN (SELECT model_id FROM model_changes WHERE name = :name OR model_id = :name)
-             ORDER BY changed_at DESC, id DESC
-             LIMIT :limit
-            """,
-            name=name,
-            limit=max(0, limit),
-        )
-        return [table.change_of(row) for row in rows]
+    async def add_many(self, models: Iterable[Mapping[str, Any]], *, by: str | None = None) -> Models:
+        """Add several models, or none of them.
+
+        Args:
+            models: for each one what `add` is told of it, by the same names.
+            by: who adds them, for the history.
+
+        Raises:
+            ConfigError: one of them cannot be used as written, or is a secret; the sentence says which.
+            Conflict: a name is taken.
+        """
+        wanted = portable.checked([portable.row(number, model) for number, model in enumerate(models, 1)])
+        done = await self._carry_out(lambda listed: planning.to_add(wanted, listed), by)
+        return [*done.added]
+
+    async def set_many(
+        self,
+        *names: str,
+        provider: str | None = None,
+        scope: str | None = None,
+        priority: int | None = None,
+        enabled: bool | None = None,
+        by: str | None = None,
+    ) -> Models:
+        """Change several models, or none of them; gives them all, those that were so before as well.
+
+        Args:
+            names: their names or ids; without any, those of `provider` and `scope`.
+            provider: all of this vendor's.
+            scope: all of this scope's.
+            priority: lower is tried first.
+            enabled: whether they may be asked.
+            by: who changes them, for the history.
+
+        Raises:
+            NotFound: one of them is not there, or none is.
+            ConfigError: it is not said which ones, or something cannot be used as written.
+        """
+        wanted = {"priority": priority, "enabled": enabled}
+        fields = {name: value for name, value in wanted.items() if value is not None}
+
+        def plan(listed: Models) -> Plan:
+            return planning.to_set(planning.chosen(listed, names, provider, scope), fields)
+
+        done = await self._carry_out(plan, by)
+        return table.in_order([*(after for _, after in done.changed), *done.unchanged])
+
+    async def remove_many(
+        self, *names: str, provider: str | None = None, scope: str | None = None, by: str | None = None
+    ) -> Models:
+        """Remove several models, or none of them; gives them as they were. Their history stays.
+
+        Args:
+            names: their names or ids; without any, those of `provider` and `scope`.
+            provider: all of this vendor's.
+            scope: all of this scope's.
+            by: who removes them, for the history.
+
+        Raises:
+            NotFound: one of them is not there, or none is.
+            ConfigError: it is not said which ones.
+        """
+
+        def plan(listed: Models) -> Plan:
+            return Plan(removed=tuple(planning.chosen(listed, names, provider, scope)))
+
+        return [*(await self._carry_out(plan, by)).removed]
+
+    async def export_toml(self, *, provider: str | None = None, scope: str | None = None) -> str:
+        """The models, all or those that fit, as the text of a TOML file that `import_toml` takes.
+
+        No secret is in it: rows hold the names of environment variables.
+        """
+        return portable.write(await self.list(provider=provider, scope=scope))
+
+    async def import_toml(
+        self, text: str, *, replace: bool = False, dry_run: bool = False, by: str | None = None
+    ) -> Plan:
+        """Make the models what a TOML file says of them, all or none; gives what was done.
+
+        A model is known by its name. What the file does not say of one has its usual value, so that a file means the
+        same everywhere. Importing a file twice changes nothing the second time.
+
+        Args:
+            text: of the file; docs/configuration.md describes it.
+            replace: models of which the file says nothing are removed.
+            dry_run: only say what would be done.
+            by: who changes them, for the history.
+
+        Raises:
+            ConfigError: the file cannot be used; the sentence names the entry and the field.
+        """
+        wanted = await asyncio.to_thread(portable.read, text)
+
+        def plan(listed: Models) -> Plan:
+            return planning.to_import(wanted, listed, replace_all=replace)
+
+        return plan(await self.list()) if dry_run else await self._carry_out(plan, by)
+
+    async def restore(self, name_or_id: str, *, at: str | None = None, by: str | None = None) -> Model:
+        """Bring a model back to what it was; gives it as it is then. A removed one comes back with its id.
+
+        It is checked anew, and what it was includes whether it was the default of its scope: then the present one is
+        that no longer.
+
+        Args:
+            name_or_id: of a model, or of one that was removed.
+            at: the id of one of its changes: back to what it was after that, or, if that removed it, before. Without
+                it back to what it was before its last change, so that doing it twice undoes it; what was removed stays back.
+            by: who restores it, for the history.
+
+        Raises:
+            NotFound: there is no such model, or no such change of it.
+            ConfigError: nothing was changed yet, or it cannot be used any more as it was.
+            Conflict: its name is taken meanwhile.
+        """
+        changes = await self.history(name_or_id, limit=_ALL)
+        model = as_it_was(changes, name_or_id, present=await self._find(name_or_id), at=at)
+        if model is None:
+            raise await self._not_found(name_or_id)
+        for _ in range(_TRIES):
+            row = await self._db.fetch_one("SELECT * FROM models WHERE id = :id", id=model.id)
+            before = table.model_of(row) if row else None
+            if before and planning.same(before, model):
+                return before
+            planning.check_provider(model)
+            check_row(model)
+            moment = table.next_stamp(before) if before else now()
+            after = replace(model, updated_at=moment)
+            deposed = await self._depose(after, moment, by)
+            written = table.update(before, after) if before else table.insert(after)
+            audit = table.audit("restore", before, after, at=moment, by=by)
+            if await self._write(after, *deposed, written, *audit):
+                return after
+        raise _busy(model.name)
 
     async def seed(self) -> None:
         """Add a row for each vendor whose variables are there, and one for answers without any vendor.
@@ -259,53 +335,16 @@ class Catalog:
                 with suppress(Conflict):
                     await self._db.write(table.insert(seeded), *table.audit_once(change_id, seeded, at=moment))
 
-    async def resolve(self, model: str | None, *, scope: str = "global") -> Models:
-        """The models that `model=` means, in the order in which they are tried.
-
-        Args:
-            model: a name or an id, `provider/model`, `"default"`, or None for the chain of `scope`, after the default
-                model if the environment names one.
-            scope: whose chain, and whose default.
-
-        Raises:
-            NotFound: there is no such model; the sentence says how to add one.
-            ConfigError: the model is there, but disabled.
-        """
-        if model is not None:
-            return [await self._one(model, scope)]
-        chain = await self.chain(scope)
-        if self._default_model is None:
-            return chain
-        first = await self._one(self._default_model, scope)
-        return [first, *(each for each in chain if each.id != first.id)]
-
-    async def _one(self, model: str, scope: str) -> Model:
-        found = await (self.default(scope) if model == "default" else self._find(model))
-        if found is None and model == "default":
-            if self._default_model in (None, "default"):
-                raise NotFound("No default model is set; set one with `toolkit models default NAME`.")
-            return await self._one(str(self._default_model), scope)
-        if found is None:
-            provider, _, vendors_name = model.partition("/")
-            if not vendors_name or provider not in providers.known():
-                raise NotFound(_missing(model, await self.list()))
-            found = Model.unlisted(provider, vendors_name)
-        if not found.enabled:
-            raise ConfigError(f"Model {found.name!r} is disabled; enable it with `toolkit models enable {found.name}`.")
-        return found
-
-    async def _find(self, name_or_id: str) -> Model | None:
-        row = await self._db.fetch_one(
-            """
-            SELECT *
-              FROM models
-             WHERE name = :name OR id = :name
-             ORDER BY CASE WHEN name = :name THEN 0 ELSE 1 END
-             LIMIT 1
-            """,
-            name=name_or_id,
-        )
-        return table.model_of(row) if row else None
+    async def _carry_out(self, plan: Callable[[Models], Plan], by: str | None) -> Plan:
+        """Do what `plan` makes of the rows that are there; gives it as it was done."""
+        for _ in range(_TRIES):
+            made = plan(await self.list())
+            if made.empty:
+                return made
+            with suppress(Conflict):  # someone else came first: the plan is made anew, and says if it cannot be
+                await self._db.write(*made.statements(by=by))
+                return made
+        raise Conflict("Others keep changing the models; try again.")
 
     async def _depose(self, heir: Model, moment: datetime, by: str | None) -> Sequence[Statement]:
         """What makes the former default of the scope of `heir` an ordinary model, if `heir` is to be the default."""
@@ -332,29 +371,6 @@ class Catalog:
                 raise Conflict(f"The name {model.name!r} is taken by another model; choose another.") from None
             return False
         return True
-
-
-def _check(model: Model, touched: Iterable[str] = ("name", "model", "scope", "priority", "auth", "config")) -> None:
-    """Refuse what cannot be used, among the fields that somebody has just written."""
-    fields = set(touched)
-    for field in ("name", "model", "scope"):
-        if field in fields:
-            check_text(field, getattr(model, field))
-    check_priority(model.priority)
-    if fields & {"auth", "config"}:
-        refuse_secrets(model.auth, model.config)
-        check_config(model.config)
-
-
-def _missing(name: str, listed: Sequence[Model]) -> str:
-    wanted = redact(name)
-    near = get_close_matches(name, [model.name for model in listed], n=3, cutoff=0.5)
-    near += [model.name for model in listed if name in (model.model, f"{model.provider}/{model.model}")]
-    there = f"near to it: {', '.join(map(repr, dict.fromkeys(near)))}" if near else choices(m.name for m in listed)
-    return (
-        f"There is no model {wanted!r} ({there}); "
-        f"add it with `toolkit models add PROVIDER MODEL --name {wanted}`, or write provider/model."
-    )
 
 
 def _busy(name: str) -> Conflict:

@@ -1,64 +1,70 @@
-"""Connections to the vendors: made when a model is first asked, and kept."""
+"""Connections to the vendors: made when a model is first asked, shared by all that are reached alike, and kept."""
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from toolkit.errors import ConfigError, ToolkitError
-from toolkit.models import prices
 from toolkit.models.checks import check_config
-from toolkit.models.keys import resolve_auth
+from toolkit.models.keys import Key
 from toolkit.models.model import Model
-from toolkit.providers.base import Provider
+from toolkit.models.pricelist import listed
+from toolkit.models.structured import shaped
+from toolkit.providers.base import Provider, Structured
 
 Connect: TypeAlias = Callable[[str, Mapping[str, str], Mapping[str, Any]], Provider]
 """Connects to a vendor by its name: `toolkit.providers.connect`, or what a test puts in its place."""
+
+_Way: TypeAlias = tuple[str, tuple[tuple[str, str], ...], str]
+"""How a vendor is reached: its name, the secrets, the row's settings."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
 class _Connection:
-    """One vendor's connection, and what it was made from.
+    """One vendor's connection.
 
     Attributes:
-        stamp: changes with the row and with its keys.
         provider: the provider, still being connected at first.
         users: how many attempts hold it.
-        retired: its row has changed; the last user closes it.
+        shaped: the provider, by how its model is made to answer in a schema.
+        rows: the ids of the rows that are reached by it, with the label of the key.
+        retired: no row is reached by it any more; the last user closes it.
     """
 
-    stamp: tuple[datetime, tuple[tuple[str, str], ...]]
     provider: asyncio.Task[Provider]
     users: int = 0
+    shaped: dict[Structured, Provider] = field(default_factory=dict)
+    rows: set[tuple[str, str | None]] = field(default_factory=set)
     retired: bool = False
 
 
 class Connections:
-    """One connection per row of the catalog, made anew when the row or its keys change.
+    """One connection for each way to a vendor; made anew when a row or a key changes.
 
     Args:
         connect: makes one; it is called in a thread, because it imports the vendor's SDK.
-        environ: names to values, for the variables that rows refer to.
     """
 
-    def __init__(self, connect: Connect, environ: Mapping[str, str]) -> None:
+    def __init__(self, connect: Connect) -> None:
         self._connect = connect
-        self._environ = environ
-        self._current: dict[str, _Connection] = {}  # by the row's id
+        self._current: dict[_Way, _Connection] = {}
+        self._ways: dict[tuple[str, str | None], _Way] = {}  # by row and key: what it was last reached by
         self._all: set[_Connection] = set()
         self._closing: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
-    async def use(self, model: Model, *, within: float) -> AsyncIterator[Provider]:
+    async def use(self, model: Model, key: Key, *, within: float) -> AsyncIterator[Provider]:
         """The provider of `model`, for one attempt; those who come at once wait for one connection.
 
         Args:
             model: whose.
+            key: what to connect with.
             within: seconds that connecting may take; it goes on for the next attempt where that is too short.
 
         Raises:
@@ -67,12 +73,14 @@ class Connections:
             TimeoutError: `within` is over.
         """
         check_config(model.config)
-        connection = self._of(model)
+        connection = self._of(model, key)
         connection.users += 1
         try:
-            async with asyncio.timeout(within):
-                provider = await asyncio.shield(connection.provider)
-            yield provider
+            if not connection.provider.done():
+                async with asyncio.timeout(within):
+                    await asyncio.shield(connection.provider)
+            provider = connection.provider.result()
+            yield connection.shaped.setdefault(model.structured, shaped(provider, model.structured))
         finally:
             connection.users -= 1
             self._close_if_unused(connection)
@@ -83,29 +91,42 @@ class Connections:
             connection.retired, connection.users = True, 0
             self._close_if_unused(connection)
         self._current.clear()
+        self._ways.clear()
         while self._closing:
             await asyncio.wait(set(self._closing))
 
-    def _of(self, model: Model) -> _Connection:
-        auth = resolve_auth(model, self._environ)
-        stamp = (model.updated_at, tuple(sorted(auth.items())))
-        current = self._current.get(model.id)
-        if current and current.stamp == stamp and not _failed(current.provider):
-            return current
-        made = _Connection(stamp, asyncio.create_task(self._make(model, auth)))
-        # A failure is raised to whoever waits for it; if nobody does any more, nobody need hear of it.
-        made.provider.add_done_callback(_failed)
-        self._current[model.id] = made
-        self._all.add(made)
-        if current:
-            current.retired = True
-            self._close_if_unused(current)
-        return made
+    def _of(self, model: Model, key: Key) -> _Connection:
+        way: _Way = (model.provider, tuple(sorted(key.auth.items())), json.dumps(dict(model.config), sort_keys=True))
+        if model.is_listed and self._ways.get((model.id, key.label)) != way:
+            self._leave((model.id, key.label))
+            self._ways[model.id, key.label] = way
+        current = self._current.get(way)
+        if current is None or _failed(current.provider):
+            self._all -= {current}
+            current = self._current[way] = _Connection(asyncio.create_task(self._make(model, key)))
+            # A failure is raised to whoever waits for it; if nobody does any more, nobody need hear of it.
+            current.provider.add_done_callback(_failed)
+            self._all.add(current)
+        if model.is_listed:
+            current.rows.add((model.id, key.label))
+        return current
 
-    async def _make(self, model: Model, auth: Mapping[str, str]) -> Provider:
+    def _leave(self, row: tuple[str, str | None]) -> None:
+        """Forget how a row was reached before it changed, and that connection if no other row is reached by it."""
+        way = self._ways.pop(row, None)
+        connection = self._current.get(way) if way else None
+        if way is None or connection is None:
+            return
+        connection.rows.discard(row)
+        if not connection.rows:
+            del self._current[way]
+            connection.retired = True
+            self._close_if_unused(connection)
+
+    async def _make(self, model: Model, key: Key) -> Provider:
         def make() -> Provider:
-            provider = self._connect(model.provider, auth, model.config)
-            prices.listed(model.provider, model.model)  # loads the price list here rather than in the event loop
+            provider = self._connect(model.provider, key.auth, model.config)
+            listed(model.provider, model.model)  # loads the price list here rather than in the event loop
             return provider
 
         try:

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from toolkit import providers
 from toolkit.messages import ChatRequest, Json
+from toolkit.providers.base import Structured
 
 _NEVER = datetime.fromtimestamp(0, UTC)
 
@@ -25,8 +27,9 @@ class Model:
         is_default: whether it is the one of its scope that `model="default"` means.
         auth: names of environment variables under names ending in `_env`, e.g. `{"api_key_env": "OPENAI_API_KEY"}`.
         config: `base_url` and other settings of the vendor's; `temperature`, `max_tokens` and `extra` for requests
-            that say nothing of their own; `timeout`, the most seconds of one attempt; `input_usd_per_million` and
-            `output_usd_per_million` for models whose price is not public.
+            that say nothing of their own; the limits of an attempt that are attributes here; `on_refusal: "next"` to
+            ask the next model what this one's policy refused; `structured`, how it is made to answer in a schema; and
+            what is not publicly known of it: prices, `context_window` and the other names of `Facts`.
         created_at: when the row was added.
         updated_at: when it was last changed.
     """
@@ -51,9 +54,40 @@ class Model:
         return cls(id=name, name=name, provider=provider, model=model)
 
     @property
+    def is_listed(self) -> bool:
+        """Whether it has a row."""
+        return self.created_at != _NEVER
+
+    @property
     def timeout(self) -> float | None:
         """The most seconds that one attempt may take, None where the row does not say."""
         return self.config.get("timeout")
+
+    @property
+    def first_token_timeout(self) -> float | None:
+        """The most seconds until the first piece of a stream, None where the row does not say."""
+        return self.config.get("first_token_timeout")
+
+    @property
+    def silence_timeout(self) -> float | None:
+        """The most seconds between two pieces of a stream, None where the row does not say."""
+        return self.config.get("silence_timeout")
+
+    @property
+    def max_concurrency(self) -> int | None:
+        """How many may ask it at once with one key, None where the row does not say."""
+        return self.config.get("max_concurrency")
+
+    @property
+    def refusal_is_final(self) -> bool:
+        """Whether nobody else is asked what its policy refused."""
+        return self.config.get("on_refusal") != "next"
+
+    @property
+    def structured(self) -> Structured:
+        """How it is made to answer in a schema: as the row says, else as its vendor does."""
+        vendor = providers.find(self.provider)
+        return self.config.get("structured") or (vendor.structured(self.model) if vendor else "instruction")
 
     def fill(self, request: ChatRequest) -> ChatRequest:
         """`request` with what the row says wherever it says nothing itself."""
@@ -88,7 +122,7 @@ class Change:
         id: of the change.
         model_id: of the row.
         name: the row's name after the change, or before its removal.
-        action: `seed`, `add`, `set` or `remove`.
+        action: `seed`, `add`, `set`, `remove` or `restore`.
         before: the row before, None where there was none.
         after: the row after, None where it was removed.
         changed_by: who changed it, None if they did not say.

@@ -41,8 +41,18 @@ def model_of(row: Row) -> Model:
 
 
 def models_of(rows: Iterable[Row]) -> list[Model]:
-    """Rows of `models` by scope, priority and name; sorted here, because databases differ about letters."""
-    return sorted(map(model_of, rows), key=lambda model: (model.scope, model.priority, model.name))
+    """Rows of `models` by scope, priority and name."""
+    return in_order(map(model_of, rows))
+
+
+def in_order(models: Iterable[Model]) -> list[Model]:
+    """Models by scope, priority and name; sorted here, because databases differ about letters."""
+    return sorted(models, key=lambda model: (model.scope, model.priority, model.name))
+
+
+def model_from(kept: Json, *, id_: str, created_at: datetime) -> Model:
+    """A row as a change of the history has it; `updated_at` is not known any more."""
+    return Model(id=id_, created_at=created_at, updated_at=created_at, **kept)
 
 
 def change_of(row: Row) -> Change:
@@ -65,7 +75,7 @@ def next_stamp(model: Model) -> datetime:
 
 
 def insert(model: Model) -> Statement:
-    """Adds the row of `model`."""
+    """Adds the row of `model`; `Stale` if a row of that id is there already."""
     return Statement(
         """
         INSERT INTO models (id, name, provider, model, scope, priority, enabled, is_default, auth, config,
@@ -73,24 +83,24 @@ def insert(model: Model) -> Statement:
         VALUES (:id, :name, :provider, :model, :scope, :priority, :enabled, :is_default, :auth, :config,
                 :created_at, :updated_at)
         ON CONFLICT (id) DO NOTHING
+        RETURNING id
         """,
         {**model.to_json(), "id": model.id, "created_at": model.created_at, "updated_at": model.updated_at},
+        unmatched=Stale("The model is there already; try again."),
     )
 
 
 def update(before: Model, after: Model) -> Statement:
     """Turns the row `before` into `after`; `Stale` if it is not what it was."""
-    values = after.to_json()
-    del values["provider"]
     return Statement(
         """
         UPDATE models
-           SET name = :name, model = :model, scope = :scope, priority = :priority, enabled = :enabled,
-               is_default = :is_default, auth = :auth, config = :config, updated_at = :updated_at
+           SET name = :name, provider = :provider, model = :model, scope = :scope, priority = :priority,
+               enabled = :enabled, is_default = :is_default, auth = :auth, config = :config, updated_at = :updated_at
          WHERE id = :id AND updated_at = :seen
         RETURNING id
         """,
-        {**values, "id": before.id, "seen": before.updated_at, "updated_at": after.updated_at},
+        {**after.to_json(), "id": before.id, "seen": before.updated_at, "updated_at": after.updated_at},
         unmatched=Stale("The model was changed by someone else meanwhile; try again."),
     )
 
@@ -110,7 +120,7 @@ def audit(
     """Keeps one change for the history, and tells listeners of it.
 
     Args:
-        action: `seed`, `add`, `set` or `remove`.
+        action: `seed`, `add`, `set`, `remove` or `restore`.
         before: the row before, None where there was none.
         after: the row after, None where it is gone.
         at: when.

@@ -6,6 +6,7 @@
 Each question takes the next line:
 
 - a text, a `Message` or a `Completion` is the answer, streamed word by word;
+- an instance of a pydantic model is the answer as JSON, or as the arguments of the one tool that must be called;
 - a list of texts is an answer, streamed in just these pieces; an exception in it breaks it off there;
 - an exception is raised;
 - a `Pause` waits, then goes on with the next line; in a list, with the next piece;
@@ -22,6 +23,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
+from pydantic import BaseModel
+
 from toolkit import errors
 from toolkit.errors import BadAnswer, ConfigError, InvalidRequest, ProviderError, ProviderTimeout
 from toolkit.messages import ChatRequest, Completion, Delta, Embeddings, Message, ToolCall, ToolCallFragment, Usage
@@ -37,7 +40,8 @@ class Pause:
     seconds: float
 
 
-_Answer: TypeAlias = str | Message | Completion | Sequence[str | Exception | Pause]
+_Whole: TypeAlias = str | Message | Completion | BaseModel
+_Answer: TypeAlias = _Whole | Sequence[str | Exception | Pause]
 _Spoken: TypeAlias = _Answer | Exception | Pause
 Line: TypeAlias = "_Spoken | Callable[[ChatRequest], Line]"
 
@@ -67,7 +71,7 @@ class Scripted:
         repeat: whether it says the last line again when there are no more; otherwise the next question is an error.
 
     Attributes:
-        requests: what it was asked, oldest first.
+        requests: what it was asked, oldest first; the form that an answer must have is its `output`, or its only tool.
     """
 
     def __init__(self, *lines: Line, repeat: bool = False) -> None:
@@ -119,7 +123,7 @@ class Scripted:
         if isinstance(line, Exception):
             raise line
         completion = _completion(line, request)
-        for piece in _words(completion.message.text) if isinstance(line, str | Message | Completion) else line:
+        for piece in _words(completion.message.text) if isinstance(line, _Whole) else line:
             if isinstance(piece, Pause):
                 await asyncio.sleep(piece.seconds)
             elif isinstance(piece, Exception):
@@ -144,19 +148,26 @@ class Scripted:
         return line
 
 
-def _completion(
-    line: str | Message | Completion | Sequence[str | Exception | Pause], request: ChatRequest
-) -> Completion:
+def _completion(line: _Answer, request: ChatRequest) -> Completion:
     if isinstance(line, Completion):
         return line
     if isinstance(line, Message):
         message = line
+    elif isinstance(line, BaseModel):
+        message = _instance(line, request)
     else:
         text = line if isinstance(line, str) else "".join(piece for piece in line if isinstance(piece, str))
         message = Message("assistant", text)
     asked = sum(len(said.text.split()) for said in request.messages)
     usage = Usage(asked, len(message.text.split()) + len(message.tool_calls))
     return Completion(message, "tool_calls" if message.tool_calls else "stop", usage)
+
+
+def _instance(line: BaseModel, request: ChatRequest) -> Message:
+    values = line.model_dump(mode="json", by_alias=True)
+    if request.tool_choice in (None, "required"):
+        return Message("assistant", json.dumps(values, ensure_ascii=False))
+    return Message("assistant", tool_calls=(ToolCall("call_1", request.tool_choice, values),))
 
 
 def _words(text: str) -> list[str]:

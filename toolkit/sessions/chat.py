@@ -6,11 +6,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import replace
+from functools import partial
 from weakref import WeakValueDictionary
 
-from toolkit.errors import ConfigError, Conflict, DeadlineExceeded, StreamInterrupted, ToolkitError
+from toolkit.errors import ConfigError, Conflict, DatabaseError, DeadlineExceeded, StreamInterrupted, ToolkitError
 from toolkit.messages import Delta, Message, Reply, Source, ToolCall
+from toolkit.models.json_text import PartialJson
 from toolkit.models.router import Router
+from toolkit.sessions.form import Form
 from toolkit.sessions.store import Sessions, keepable
 from toolkit.sessions.turn import ChatOptions, Turn, in_order, new_to, on_behalf_of
 from toolkit.stamps import now
@@ -32,9 +35,10 @@ class Chat:
     """Asks models in sessions, and does for them what they want done.
 
     A model is asked what the session remembers and the question. As long as it asks for tools, they are called, all
-    of one answer at once, and it is asked again; a tool's error is told to it in words. The turn (question, tool
-    calls, results, answer) is then kept whole, before the reply is given; of a turn that failed or was cancelled
-    nothing is kept. Cancelled in the very moment of writing it is kept whole or not at all.
+    of one answer at once, and it is asked again; a tool's error is told to it in words. Where the answer must fit a
+    type and does not, it is asked again with what is wrong. The turn (question, tool calls, results, answer) is then
+    kept whole, before the reply is given; of a turn that failed or was cancelled nothing is kept, nor of answers that
+    did not fit. Cancelled in the very moment of writing it is kept whole or not at all.
 
     Two turns in one session are put in order, first come first served. This order is this object's own: of turns in
     two processes each is kept whole, and neither has heard of the other.
@@ -78,6 +82,8 @@ class Chat:
             SessionExpired: the session's time ran out; no model was asked.
             Conflict: a tool of a turn in this session asks for another turn in it.
             ToolError: the models asked for tools `max_rounds` times.
+            AnswerInvalid: no answer fitted `options.response_model`.
+            ConfigError: `options.response_model` is no type that a model can be asked for; no model was asked.
             AllModelsFailed, DeadlineExceeded, InvalidRequest, ContentRefused: as for `Router.complete`.
         """
         async with self._turn(
@@ -90,8 +96,9 @@ class Chat:
             options=options,
         ) as turn:
             while True:
-                with turn.in_time():
-                    reply = await self._router.complete(turn.request, **turn.routing)
+                routing = turn.routing
+                with turn.as_one():
+                    reply = await self._router.complete(turn.request, **routing)
                 if await self._is_last(turn, reply):
                     return turn.closed(reply)
 
@@ -108,12 +115,15 @@ class Chat:
     ) -> AsyncGenerator[Delta, None]:
         """The same as `run`, piece by piece; the last piece carries the reply, after the turn was kept.
 
-        What a model says before it asks for tools is passed on too, and is no part of `reply.text`. A stream that is
-        left before its end keeps its session until it is closed; use `contextlib.aclosing`.
+        What a model says before it asks for tools is passed on too, and is no part of `reply.text`. Where the answer
+        must fit a type, pieces have `partial`; a new answer after one that did not fit is announced by a piece with
+        `restarted`, and an answer that breaks off is begun again rather than continued.
+
+        A stream that is left before its end keeps its session until it is closed; use `contextlib.aclosing`.
 
         Raises:
             StreamInterrupted: the answer broke off, and `options.on_interrupt` is `"raise"` or nobody could go on.
-            NotFound, SessionExpired, Conflict, ToolError: as for `run`, as are the others.
+            NotFound, SessionExpired, Conflict, ToolError, AnswerInvalid: as for `run`, as are the others.
         """
         async with self._turn(
             messages,
@@ -124,15 +134,19 @@ class Chat:
             remember=remember,
             options=options,
         ) as turn:
+            misfits = 0
             while True:
                 last: Delta | None = None
-                with turn.in_time():
-                    pieces = self._router.stream(turn.request, **turn.routing, on_interrupt=options.on_interrupt)
+                shown = _Shown(turn.form, anew=turn.misfits > misfits)
+                misfits = turn.misfits
+                routing = turn.routing
+                with turn.as_one():
+                    pieces = self._router.stream(turn.request, **routing, on_interrupt=turn.on_interrupt)
                     async with aclosing(pieces) as deltas:
                         async for delta in deltas:
+                            last = shown.take(delta)
                             if delta.reply is None:
-                                yield delta
-                            last = delta
+                                yield last
                 if last is None or last.reply is None:
                     raise StreamInterrupted(
                         "The answer ended without its end; ask again.", text="", attempts=turn.attempts
@@ -159,11 +173,14 @@ class Chat:
         begun = time.monotonic()
         if not messages:
             raise ConfigError("There is nothing to ask; give at least one message.")
+        if options.validation_retries < 0:
+            raise ConfigError(f"validation_retries must be at least 0 (it is {options.validation_retries}).")
+        form = None if options.response_model is None else Form.of(options.response_model)
         specs = tuple(self._tools.get(name).spec for name in tools)
         async with self._alone_in(session, options.timeout):
             looked_at = now()
             found, history = await self._sessions.read(session) if session else (None, [])
-            yield Turn(
+            turn = Turn(
                 options=options,
                 session=session,
                 caller=on_behalf_of(options.caller, found),
@@ -171,9 +188,15 @@ class Chat:
                 kept=new_to(history, messages if remember is None else remember),
                 tools=specs,
                 sources=tuple(sources),
+                form=form,
                 begun=begun,
                 looked_at=looked_at,
+                ttl=found.ttl_seconds if found else None,
             )
+            try:
+                yield turn
+            finally:
+                await self._settle(turn)
 
     @asynccontextmanager
     async def _alone_in(self, session: str | None, seconds: float) -> AsyncIterator[None]:
@@ -194,14 +217,38 @@ class Chat:
             lock.release()
 
     async def _is_last(self, turn: Turn, reply: Reply) -> bool:
-        """Note the reply; then keep the turn, or do what the model wants done before it goes on."""
+        """Note the reply; then keep the turn, or do what the model wants done, or have it answer again."""
         turn.heard(reply)
         if reply.message.tool_calls:
-            turn.add(*await self._call_all(turn, reply.message.tool_calls))
+            await self._settle(turn)
+            turn.add(reply.message, *await self._call_all(turn, reply.message.tool_calls))
+            return False
+        if not turn.accepts(reply):
             return False
         if turn.session:
-            await self._sessions.append(turn.session, turn.kept, call_id=turn.call_id, begun_at=turn.looked_at)
+            await self._keep(turn, turn.session)
         return True
+
+    async def _keep(self, turn: Turn, session: str) -> None:
+        """Keep the turn, and what it cost, in one write."""
+        append = partial(
+            self._sessions.append, session, turn.kept, call_id=turn.call_id, begun_at=turn.looked_at, ttl=turn.ttl
+        )
+        try:
+            await append(also=turn.unwritten)
+        except DatabaseError as error:
+            if type(error) is not DatabaseError:
+                raise
+            # It may be the ledger that cannot be written, which must not cost the turn.
+            await append()
+        else:
+            turn.unwritten.clear()
+
+    async def _settle(self, turn: Turn) -> None:
+        """Write the rows of the ledger that were not kept with a turn."""
+        rows = turn.unwritten.copy()
+        turn.unwritten.clear()
+        await self._router.keep(rows)
 
     async def _call_all(self, turn: Turn, calls: Sequence[ToolCall]) -> list[Message]:
         before = _in_a_turn.set(_in_a_turn.get() | ({turn.session} if turn.session else set()))
@@ -223,6 +270,33 @@ class Chat:
         except ToolkitError as error:
             text = f"Error: {error}"
         return Message("tool", _cut(keepable(text)), tool_call_id=call.id)
+
+
+class _Shown:
+    """One answer of a turn, as a reader sees it.
+
+    Args:
+        form: what it must fit, None for free text.
+        anew: what was shown of the answer before does not stand.
+    """
+
+    def __init__(self, form: Form | None, *, anew: bool) -> None:
+        self._form = form
+        self._anew = anew
+        self._partial = PartialJson()
+
+    def take(self, delta: Delta) -> Delta:
+        """What the reader gets for the router's `delta`."""
+        if self._form is None:
+            return delta
+        if delta.restarted:
+            self._partial = PartialJson()
+        restarted = delta.restarted or (self._anew and bool(delta.text or delta.tool_calls))
+        self._anew = self._anew and not restarted
+        partial = self._partial.add(delta.text)
+        if delta.reply:
+            partial = self._partial.whole()
+        return replace(delta, partial=self._form.unwrap(partial), restarted=restarted)
 
 
 def _cut(text: str) -> str:

@@ -190,6 +190,8 @@ class Sessions:
         *,
         call_id: str | None = None,
         begun_at: datetime | None = None,
+        ttl: int | None = None,
+        also: Sequence[Statement] = (),
     ) -> Session:
         """Add a turn after all that was said, whole or not at all, and let the session live for its whole time again.
 
@@ -201,13 +203,16 @@ class Sessions:
             messages: in order.
             call_id: the question in the ledger that they belong to.
             begun_at: when the turn began; a session that was alive then takes it, even if it has expired since.
+            ttl: the session's, for who has just read it; otherwise it is read.
+            also: what is written with the turn, or not at all.
 
         Raises:
             SessionExpired, NotFound: as for `get`.
         """
         at = now()
         alive_at = begun_at or at
-        session = await self._living(session_id, alive_at)
+        if ttl is None:
+            ttl = (await self._living(session_id, alive_at)).ttl_seconds
         touch = """
             UPDATE sessions
                SET used_at = :at,
@@ -215,12 +220,12 @@ class Sessions:
              WHERE id = :id AND expires_at > :alive_at
             RETURNING *
             """
-        expires_at = at + timedelta(seconds=session.ttl_seconds)
+        expires_at = at + timedelta(seconds=ttl)
         values = {"id": session_id, "at": at, "expires_at": expires_at, "alive_at": alive_at}
         # The touch comes first: its row lock makes two writers of one session wait for each other on Postgres.
         statements = [Statement(touch, values, unmatched=_none(session_id))]
         statements += [_insert_messages(session_id, messages, call_id, at)]
-        statements += [event("session.updated", session_id, {"messages": len(messages), "call_id": call_id})]
+        statements += [*also, event("session.updated", session_id, {"messages": len(messages), "call_id": call_id})]
         return await self._write(session_id, alive_at, *statements, subject=session_id)
 
     async def fork(self, session_id: str, *, at: int | None = None) -> Session:

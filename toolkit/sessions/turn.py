@@ -7,8 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from toolkit.errors import DeadlineExceeded, ToolError
+from toolkit.db import Statement
+from toolkit.errors import AllModelsFailed, AnswerInvalid, DeadlineExceeded, StreamInterrupted, ToolError
 from toolkit.messages import Attempt, Caller, ChatRequest, Message, Reply, Source, ToolSpec
+from toolkit.models.structured import in_words
+from toolkit.sessions.form import Form, Misfit
 from toolkit.sessions.session import Session
 from toolkit.stamps import new_id
 from toolkit.tools.tool import ToolContext
@@ -25,6 +28,11 @@ class ChatOptions:
             say of user and origin, the session does.
         on_interrupt: of a stream only: what happens when an answer breaks off after it began.
         max_rounds: how often models are asked, at most, while they ask for tools.
+        response_model: the type that the answer must fit, None for free text.
+        validation_context: what its validators find at `info.context`.
+        validation_retries: how often models are asked again, at most, with what does not fit.
+        requirements: what a model must have to be asked.
+        hedge: whether a second model is asked where the first is slow.
     """
 
     model: str | None = None
@@ -39,6 +47,11 @@ class ChatOptions:
     caller: Caller = field(default_factory=Caller)
     on_interrupt: Literal["continue", "restart", "raise"] = "continue"
     max_rounds: int = 8
+    response_model: Any = None
+    validation_context: Any = None
+    validation_retries: int = 2
+    requirements: Mapping[str, Any] | None = None
+    hedge: bool | float = False
 
 
 @dataclass(slots=True)
@@ -52,10 +65,15 @@ class Turn:
         kept: what the session will keep.
         tools: what the models may have called.
         sources: the passages behind the question.
+        form: what the answer must fit, None for free text.
         begun: the monotonic clock when the question came.
         looked_at: when the session was alive.
+        ttl: seconds that the session lives unused; None without a session.
+        unwritten: rows of the ledger that are to be written with the turn.
         attempts: every model asked so far.
-        rounds: how often models were asked.
+        rounds: how often models asked for tools.
+        misfits: how many answers did not fit the form.
+        parsed: the answer as an instance of its type, None until there is one.
     """
 
     options: ChatOptions
@@ -65,11 +83,16 @@ class Turn:
     kept: list[Message]
     tools: tuple[ToolSpec, ...]
     sources: tuple[Source, ...]
+    form: Form | None
     begun: float
     looked_at: datetime
+    ttl: int | None = None
+    unwritten: list[Statement] = field(default_factory=list)
     call_id: str = field(default_factory=new_id)
     attempts: list[Attempt] = field(default_factory=list)
     rounds: int = 0
+    misfits: int = 0
+    parsed: Any = None
 
     @property
     def request(self) -> ChatRequest:
@@ -84,6 +107,7 @@ class Turn:
             stop=options.stop,
             seed=options.seed,
             extra=options.extra,
+            output=self.form.output if self.form else None,
         )
 
     @property
@@ -94,9 +118,12 @@ class Turn:
             "model": options.model,
             "scope": options.scope,
             "fallbacks": options.fallbacks,
+            "requirements": options.requirements,
+            "hedge": options.hedge,
             "timeout": self.left,
             "caller": self.caller,
             "call_id": self.call_id,
+            "later": self.unwritten,
         }
 
     @property
@@ -117,27 +144,70 @@ class Turn:
         return seconds
 
     @contextmanager
-    def in_time(self) -> Iterator[None]:
-        """Inside, whoever finds the rest of the time too short speaks of the time for the whole turn."""
+    def as_one(self) -> Iterator[None]:
+        """Inside, an error of the router's speaks of the whole turn: of its time, and of all that were asked in it."""
         try:
             yield
         except DeadlineExceeded as error:
             raise DeadlineExceeded(self.options.timeout, (*self.attempts, *error.attempts)) from error
+        except (AllModelsFailed, StreamInterrupted) as error:
+            error.attempts = (*self.attempts, *error.attempts)
+            raise
+
+    @property
+    def on_interrupt(self) -> Literal["continue", "restart", "raise"]:
+        """What happens when an answer breaks off: nobody can go on in the middle of a form."""
+        chosen = self.options.on_interrupt
+        return "restart" if self.form and chosen == "continue" else chosen
 
     def heard(self, reply: Reply) -> None:
-        """Note what a model said.
+        """Note that a model spoke.
 
         Raises:
             ToolError: it asks for tools once more than it may.
         """
         self.attempts += reply.attempts
-        self.rounds += 1
+        self.rounds += bool(reply.message.tool_calls)
         if reply.message.tool_calls and self.rounds >= self.options.max_rounds:
             raise ToolError(
                 f"The models asked for tools {self.rounds} times and never answered; "
                 "raise max_rounds, or offer fewer tools."
             )
+
+    def accepts(self, reply: Reply) -> bool:
+        """Note a model's answer; False where it does not fit the form, and the model is to be asked again.
+
+        What is said about an answer that does not fit is not kept.
+
+        Raises:
+            AnswerInvalid: it does not fit, and nobody is asked again.
+        """
+        if self.form:
+            try:
+                self.parsed = self.form.read(reply.text, self.options.validation_context)
+            except Misfit as misfit:
+                self.misfits += 1
+                self._give_up_on(reply, misfit)
+                self.asked += (reply.message, Message("user", asked_again(misfit, self.form)))
+                return False
         self.add(reply.message)
+        return True
+
+    def _give_up_on(self, reply: Reply, misfit: Misfit) -> None:
+        """Raise where asking again would not help, or was done often enough."""
+        cut_off = misfit.unreadable and reply.finish_reason == "length"
+        if not cut_off and self.misfits <= self.options.validation_retries:
+            return
+        if cut_off:
+            message = "The answer was cut off before its JSON was whole; raise max_tokens."
+        else:
+            times = "once" if self.misfits == 1 else f"{self.misfits} times"
+            name = self.form.output.name if self.form else ""
+            message = (
+                f"The model was asked {times} for {name}, and its answer does not fit: {'; '.join(misfit.errors)}."
+            )
+        cause = misfit.__cause__ or misfit
+        raise AnswerInvalid(message, text=reply.text, errors=misfit.errors, attempts=self.attempts) from cause
 
     def add(self, *messages: Message) -> None:
         """Note what was said by a model or a tool."""
@@ -151,8 +221,16 @@ class Turn:
             attempts=tuple(self.attempts),
             call_id=self.call_id,
             session_id=self.session,
+            parsed=self.parsed,
             milliseconds=(time.monotonic() - self.begun) * 1000,
         )
+
+
+def asked_again(misfit: Misfit, form: Form) -> str:
+    """What a model is told whose answer does not fit; one that did not even try JSON is told the form in words."""
+    mistakes = "\n".join(f"- {error}" for error in misfit.errors)
+    words = f"Your answer does not fit:\n{mistakes}\nGive the whole answer again, with this put right."
+    return f"{words} {in_words(form.output.schema)}" if misfit.unreadable else words
 
 
 def on_behalf_of(caller: Caller, session: Session | None) -> Caller:

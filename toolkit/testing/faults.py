@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 Kind: TypeAlias = Literal[
-    "status", "reset", "hang", "stall", "cut", "end", "error_event", "garbage", "not_json", "empty", "drip"
+    "status", "reset", "hang", "stall", "cut", "end", "error_event", "garbage", "not_json", "empty", "refusal", "drip"
 ]
 
 
@@ -106,6 +106,23 @@ class Fault:
         return cls("empty")
 
     @classmethod
+    def refusal(cls) -> "Fault":
+        """Answer with status 200, no word, and the reason to stop that the vendor's policy has."""
+        return cls("refusal")
+
+    @classmethod
     def drip(cls, seconds: float) -> "Fault":
         """Answer properly, but wait `seconds` before each piece."""
         return cls("drip", seconds=seconds)
+
+
+TOO_LONG: Mapping[str, Fault] = {
+    "openai": Fault.status(
+        400,
+        "This model's maximum context length is 128000 tokens. However, your messages resulted in 130217 tokens. "
+        "Please reduce the length of the messages.",
+        error_code="context_length_exceeded",
+    ),
+    "anthropic": Fault.status(400, "prompt is too long: 208310 tokens > 200000 maximum"),
+}
+"""By vendor: what it says to messages that do not fit into its model's window."""

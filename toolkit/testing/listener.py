@@ -133,7 +133,8 @@ class Listener:
                 while request := await _read(reader):
                     await self._answer(request, Exchange(writer), gone)
         finally:
-            writer.transport.abort() if gone.is_set() else writer.close()
+            # What nobody reads any more would keep the connection open for ever.
+            writer.transport.abort() if gone.is_set() or self._stopping.is_set() else writer.close()
 
     async def _answer(self, request: HttpRequest, exchange: Exchange, gone: asyncio.Event) -> None:
         answer = asyncio.ensure_future(self._handle(request, exchange))

@@ -3,9 +3,11 @@
 import re
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
+from urllib.parse import unquote
 
 from toolkit.messages import Json
-from toolkit.testing import anthropic_wire, openai_wire
+from toolkit.testing import anthropic_wire, bedrock_wire, openai_wire, responses_wire
+from toolkit.testing.chat_wires import AZURE, COMPATIBLE, FIREWORKS, GOOGLE, GROQ, OLLAMA
 from toolkit.testing.wire import Wire
 
 Serves: TypeAlias = Literal["chat", "embeddings", "models"]
@@ -34,15 +36,37 @@ class Route:
         if found is None:
             return None
         said = found.groupdict()
-        asked = {"model": said["model"]} if said.get("model") else {}
+        asked = {"model": unquote(said["model"])} if said.get("model") else {}
         return {**body, **asked, **({"stream": True} if said.get("stream") else {})}
 
 
+_CLAUDE_AT_GOOGLE = r"/v1/projects/[^/]+/locations/[^/]+/publishers/anthropic/models"
+
 ROUTES: Final = (
     Route("openai", r"/v1/chat/completions", "chat", openai_wire),
+    Route("openai", r"/v1/responses", "chat", responses_wire),
     Route("openai", r"/v1/embeddings", "embeddings", openai_wire),
     Route("openai", r"/v1/models", "models", openai_wire),
     Route("anthropic", r"/v1/messages", "chat", anthropic_wire),
+    Route("bedrock", r"/model/(?P<model>[^/]+)/invoke(?P<stream>-with-response-stream)?", "chat", bedrock_wire),
+    Route("bedrock", r"/openai/v1/chat/completions", "chat", openai_wire),
+    Route(
+        "vertex", rf"{_CLAUDE_AT_GOOGLE}/(?P<model>[^/]+):(?:(?P<stream>streamR)|r)awPredict", "chat", anthropic_wire
+    ),
+    Route("vertex", r"/v1/projects/[^/]+/locations/[^/]+/endpoints/openapi/chat/completions", "chat", openai_wire),
+    Route("azure", r"/openai/v1/chat/completions", "chat", AZURE),
+    Route("azure", r"/openai/v1/responses", "chat", responses_wire),
+    Route("azure", r"/openai/deployments/(?P<model>[^/]+)/chat/completions", "chat", AZURE),
+    Route("azure", r"/openai/(?:v1|deployments/(?P<model>[^/]+))/embeddings", "embeddings", AZURE),
+    Route("google", r"/v1beta/openai/chat/completions", "chat", GOOGLE),
+    Route("google", r"/v1beta/openai/embeddings", "embeddings", GOOGLE),
+    Route("groq", r"/openai/v1/chat/completions", "chat", GROQ),
+    Route("fireworks", r"/inference/v1/chat/completions", "chat", FIREWORKS),
+    Route("fireworks", r"/inference/v1/embeddings", "embeddings", FIREWORKS),
+    Route("ollama", r"/v1/chat/completions", "chat", OLLAMA),
+    Route("ollama", r"/v1/embeddings", "embeddings", OLLAMA),
+    Route("compatible", r"/v1/chat/completions", "chat", COMPATIBLE),
+    Route("compatible", r"/v1/embeddings", "embeddings", COMPATIBLE),
 )
 
 VENDORS: Final = tuple(dict.fromkeys(route.vendor for route in ROUTES))

@@ -13,8 +13,9 @@ import asyncio
 import itertools
 import json
 import threading
+import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -29,11 +30,11 @@ from toolkit.testing.wire import Script, Wire
 __all__ = ["Asked", "Fault", "VendorServer"]
 
 _SECRET = frozenset({"authorization", "x-api-key", "cookie", "proxy-authorization"})
-_STREAM = {"content-type": "text/event-stream", "cache-control": "no-cache", "transfer-encoding": "chunked"}
+_STREAM = {"cache-control": "no-cache", "transfer-encoding": "chunked"}
 _JSON = {"content-type": "application/json"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
     """One request that the server got.
 
@@ -43,6 +44,7 @@ class Asked:
         body: the JSON that was sent; empty where none was.
         headers: by name in lower case; those that carry a secret say only `"present"`.
         abandoned: set when the client went away before it had the whole answer.
+        struck_at: when its fault struck, by `time.monotonic`; None as long as none did.
     """
 
     vendor: str
@@ -50,6 +52,7 @@ class Asked:
     body: Json
     headers: Mapping[str, str]
     abandoned: threading.Event
+    struck_at: float | None = None
 
 
 class VendorServer:
@@ -59,17 +62,21 @@ class VendorServer:
     question. Requests that the real vendor would refuse (a tool result without its call, two turns of one role in
     sequence) are refused.
 
+    Args:
+        reply: says something else than the echo: gets the body of a question, and gives the answer.
+
     Attributes:
         requests: what was asked, oldest first.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, reply: Callable[[Json], str | Message | Completion] | None = None) -> None:
+        self._reply = reply
         self.requests: list[Asked] = []
         self._listener = Listener(self._handle)
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._answers: dict[str | None, deque[Completion]] = {name: deque() for name in (None, *VENDORS)}
-        self._faults: dict[str, deque[tuple[Fault, int | None]]] = {name: deque() for name in VENDORS}
+        self._faults: dict[str, deque[_Planned]] = {name: deque() for name in VENDORS}
 
     def url(self, vendor: str) -> str:
         """The address at which the server is `vendor`; its paths follow behind it."""
@@ -111,10 +118,14 @@ class VendorServer:
         call = ToolCall(f"call_{next(self._numbers)}", name, arguments)
         self.say(Message("assistant", tool_calls=(call,)), vendor=vendor)
 
-    def fail(self, vendor: str, fault: Fault, *, times: int | None = None) -> None:
-        """Let a vendor fail: `times` times, or until `recover`. Several faults strike one after the other."""
+    def fail(self, vendor: str, fault: Fault, *, times: int | None = None, seconds: float | None = None) -> None:
+        """Let a vendor fail: `times` times, for some `seconds` from now on, or until `recover`.
+
+        Several faults strike one after the other.
+        """
+        until = None if seconds is None else time.monotonic() + seconds
         with self._lock:
-            self._faults[vendor].append((fault, times))
+            self._faults[vendor].append(_Planned(fault, times, until))
 
     def recover(self, vendor: str | None = None) -> None:
         """Let a vendor, or all of them, answer properly again."""
@@ -156,10 +167,11 @@ class VendorServer:
             return
         body = _body(request)
         headers = {name: "present" if name in _SECRET else value for name, value in request.headers.items()}
-        self.requests.append(Asked(vendor, f"/{rest}", body or {}, headers, request.abandoned))
+        asked = Asked(vendor, f"/{rest}", body or {}, headers, request.abandoned)
+        self.requests.append(asked)
         found = find(vendor, f"/{rest}", body or {})
         wire = found[0].wire if found else WIRES[vendor]
-        answering = _Answering(wire, f"req_{next(self._numbers)}", body or {}, self._next_fault(vendor))
+        answering = _Answering(wire, f"req_{next(self._numbers)}", asked, self._next_fault(vendor))
         if await answering.fails_before_it_begins(exchange):
             return
         if body is None:
@@ -183,13 +195,19 @@ class VendorServer:
         if complaint := wire.complaint(body):
             await answering.refuse(exchange, 400, complaint)
             return
-        answer = self._next_answer(route.vendor) or _completion("You said: " + wire.question(body).strip()[:80])
-        if answering.fault and answering.fault.kind == "empty":
-            answer = _completion("")
+        answer = self._next_answer(route.vendor) or _completion(self._usual(wire, body))
+        match answering.fault:
+            case Fault(kind="empty"):
+                answer = _completion("")
+            case Fault(kind="refusal"):
+                answer = Completion(Message("assistant"), "content_filter")
         if body.get("stream"):
             await answering.stream(exchange, wire.script(answer, body, answering.request_id))
         else:
             await answering.send(exchange, wire.whole(answer, body, answering.request_id))
+
+    def _usual(self, wire: Wire, body: Json) -> str | Message | Completion:
+        return self._reply(body) if self._reply else _echo(wire.question(body), body)
 
     def _next_answer(self, vendor: str) -> Completion | None:
         with self._lock:
@@ -199,14 +217,26 @@ class VendorServer:
     def _next_fault(self, vendor: str) -> Fault | None:
         with self._lock:
             faults = self._faults[vendor]
+            while faults and faults[0].is_over():
+                faults.popleft()
             if not faults:
                 return None
-            fault, times = faults.popleft()
-            if times is None:
-                faults.appendleft((fault, None))
-            elif times > 1:
-                faults.appendleft((fault, times - 1))
-            return fault
+            planned = faults[0]
+            if planned.times is not None:
+                planned.times -= 1
+            return planned.fault
+
+
+@dataclass(slots=True)
+class _Planned:
+    """A fault that is to strike, and for how long: `times` more, and `until` a moment."""
+
+    fault: Fault
+    times: int | None
+    until: float | None
+
+    def is_over(self) -> bool:
+        return self.times == 0 or (self.until is not None and time.monotonic() >= self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,22 +245,26 @@ class _Answering:
 
     wire: Wire
     request_id: str
-    body: Json
+    asked: Asked
     fault: Fault | None
 
     async def fails_before_it_begins(self, exchange: Exchange) -> bool:
         """Whether the fault, if any, left nothing to answer."""
         match self.fault:
             case Fault(kind="hang"):
+                self._strikes()
                 await _forever()
             case Fault(kind="reset"):
+                self._strikes()
                 exchange.reset()
             case Fault(kind="status"):
+                self._strikes()
                 error = self.wire.error(self.fault, self.request_id)
                 body = json.dumps(error) if self.fault.body is None else self.fault.body
                 headers = {**_JSON, **self._headers(), **self.fault.headers}
                 await exchange.send(self.fault.status_code, headers, body.encode())
             case Fault(kind="not_json"):
+                self._strikes()
                 await exchange.send(
                     200, {"content-type": "text/html", **self._headers()}, (self.fault.body or "").encode()
                 )
@@ -247,6 +281,8 @@ class _Answering:
         """A whole answer, or half of it."""
         whole = json.dumps(answer).encode()
         headers = {**_JSON, **self._headers()}
+        if self.fault and self.fault.kind != "drip":
+            self._strikes()
         match self.fault:
             case Fault(kind="error_event"):
                 await exchange.send(200, headers, json.dumps(self.wire.error(self.fault, self.request_id)).encode())
@@ -269,7 +305,7 @@ class _Answering:
 
     async def stream(self, exchange: Exchange, script: Script) -> None:
         """A streamed answer, as far as the fault lets it come."""
-        exchange.begin(200, {**_STREAM, **self._headers()})
+        exchange.begin(200, {**_STREAM, "content-type": script.content_type, **self._headers()})
         for event in script.opening:
             await exchange.chunk(event)
         for number, event in enumerate((*script.pieces, *script.ending)):
@@ -282,8 +318,10 @@ class _Answering:
         """Whether the answer ends before its piece `number`."""
         if fault.kind == "drip":
             await asyncio.sleep(fault.seconds)
+            return False
         if number != min(fault.after, pieces):
             return False
+        self._strikes()
         match fault.kind:
             case "stall":
                 await _forever()
@@ -301,8 +339,18 @@ class _Answering:
                 return False
         return True
 
+    def _strikes(self) -> None:
+        self.asked.struck_at = time.monotonic()
+
     def _headers(self) -> dict[str, str]:
         return self.wire.headers(self.request_id)
+
+
+def _echo(question: str, body: Json) -> str:
+    """What is said to a question by default; asked for a form, a JSON object that fits hardly any."""
+    words = question.strip()[:80]
+    form = body.get("response_format") or (body.get("text") or {}).get("format")
+    return json.dumps({"you_said": words}) if form else f"You said: {words}"
 
 
 def _completion(answer: str | Message | Completion) -> Completion:

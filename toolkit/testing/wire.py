@@ -14,17 +14,19 @@ DIMENSIONS = 16
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A streamed answer as the server-sent events that it is made of.
+    """A streamed answer as the events that it is made of.
 
     Attributes:
         opening: before the first piece of text.
         pieces: the text and the tool calls, a word or a few characters each.
         ending: the end mark, and what stands around it.
+        content_type: what the events are: server-sent ones, or another vendor's own.
     """
 
     opening: tuple[bytes, ...]
     pieces: tuple[bytes, ...]
     ending: tuple[bytes, ...]
+    content_type: str = "text/event-stream"
 
 
 class Wire(Protocol):

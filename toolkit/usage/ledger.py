@@ -3,16 +3,16 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
-from toolkit.db import Database, Row, Statement, as_time
+from toolkit.db import Database, Row, Statement
 from toolkit.db.feed import event
 from toolkit.errors import ConfigError
-from toolkit.messages import Attempt, Caller, Usage
+from toolkit.messages import Attempt, Caller
 from toolkit.redaction import redact
 from toolkit.stamps import new_id, now
+from toolkit.usage.records import Call, UsageRow, UsageStats, call_of, usage_row, usd, values_of
 
 Dimension: TypeAlias = Literal["model", "user", "origin", "day", "provider"]
 
@@ -22,85 +22,23 @@ _MOST_TEXT = 500  # characters of a name in an event
 _KEEP = """
 INSERT INTO calls (id, call_id, attempt, kind, name, provider, model, session_id, user_id, origin,
                    status, error, message, http_status, request_id, input_tokens, output_tokens,
-                   cached_tokens, cache_write_tokens, reasoning_tokens, cost_nano_usd, milliseconds,
-                   started_at, day)
+                   cached_tokens, cache_write_tokens, reasoning_tokens, usage_more, cost_nano_usd, milliseconds,
+                   key_label, uncounted, started_at, day)
 VALUES (:id, :call_id, :attempt, :kind, :name, :provider, :model, :session_id, :user_id, :origin,
         :status, :error, :message, :http_status, :request_id, :input_tokens, :output_tokens,
-        :cached_tokens, :cache_write_tokens, :reasoning_tokens, :cost_nano_usd, :milliseconds,
-        :started_at, :day)
+        :cached_tokens, :cache_write_tokens, :reasoning_tokens, :usage_more, :cost_nano_usd, :milliseconds,
+        :key_label, :uncounted, :started_at, :day)
 ON CONFLICT (id) DO NOTHING
 """
+# The index `calls_by_name` holds the answers of a model in this order.
+_LATENCIES = """
+SELECT milliseconds
+  FROM calls
+ WHERE name = :name AND status = 'ok' AND kind IN ('chat', 'stream')
+ ORDER BY started_at DESC
+ LIMIT :limit
+"""
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class UsageRow:
-    """What one model, user, application, day or provider used.
-
-    Attributes:
-        key: which one; empty where the caller did not say.
-        calls: how often a model was asked, failed and cancelled times included.
-        failures: how often it did not answer; cancelled times are not its failures.
-        input_tokens: all that went in, as far as the vendors said.
-        output_tokens: all that came out, as far as the vendors said.
-        cost_usd: the sum of the known costs; None if none is known although a model answered.
-        unpriced_calls: answers whose price is unknown: `cost_usd` lacks them.
-        milliseconds_mean: from the question to the answer or the error.
-    """
-
-    key: str
-    calls: int
-    failures: int
-    input_tokens: int
-    output_tokens: int
-    cost_usd: float | None
-    unpriced_calls: int
-    milliseconds_mean: float
-
-
-@dataclass(frozen=True, slots=True)
-class UsageStats:
-    """What was used altogether; the figures mean what they mean in `UsageRow`.
-
-    Attributes:
-        priced_calls: answers whose price is known: `cost_usd` is the sum over these.
-        by_model: the same per model, dearest first.
-    """
-
-    calls: int
-    failures: int
-    input_tokens: int
-    output_tokens: int
-    cost_usd: float | None
-    priced_calls: int
-    by_model: tuple[UsageRow, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One row of the ledger.
-
-    Attributes:
-        attempt: the model, and what came of it.
-        call_id: shared by all attempts of one question.
-        number: 1 is the first model asked.
-        kind: `chat`, `stream` or `embed`.
-        status: `ok`, `error` or `cancelled`.
-        user: the person behind it, None if the caller did not say.
-        origin: the application, None if the caller did not say.
-        session_id: the conversation, None without one.
-        started_at: when the model was asked.
-    """
-
-    attempt: Attempt
-    call_id: str
-    number: int
-    kind: str
-    status: str
-    user: str | None
-    origin: str | None
-    session_id: str | None
-    started_at: datetime
 
 
 class Ledger:
@@ -128,10 +66,31 @@ class Ledger:
         started_at: datetime,
         cancelled: bool = False,
     ) -> None:
-        """Write one row; never raises, and waits a few seconds at most.
+        """Write one row, as `write` does; the arguments are those of `rows`."""
+        await self.write(
+            self.rows(
+                attempt,
+                call_id=call_id,
+                number=number,
+                kind=kind,
+                caller=caller,
+                started_at=started_at,
+                cancelled=cancelled,
+            )
+        )
 
-        A database that is slow gets its row while the answer goes on; one that fails is counted in `failures`. A
-        caller who is cancelled here leaves the row being written.
+    def rows(
+        self,
+        attempt: Attempt,
+        *,
+        call_id: str,
+        number: int,
+        kind: str,
+        caller: Caller,
+        started_at: datetime,
+        cancelled: bool = False,
+    ) -> tuple[Statement, ...]:
+        """What keeps one attempt, and tells listeners of it: for `write`, or to be written with something else.
 
         Args:
             attempt: what to record.
@@ -144,7 +103,7 @@ class Ledger:
         """
         status = "cancelled" if cancelled else "ok" if attempt.ok else "error"
         values = {
-            **_values(attempt),
+            **values_of(attempt),
             "id": new_id(),
             "call_id": call_id,
             "attempt": number,
@@ -156,10 +115,21 @@ class Ledger:
             "started_at": started_at,
             "day": _day(started_at),
         }
-        writing = asyncio.create_task(self._write(values))
-        self._writing.add(writing)
-        writing.add_done_callback(self._writing.discard)
-        await asyncio.wait({writing}, timeout=_PATIENCE)
+        told = _told(values)
+        # A row alone may be written twice without harm; an event would be told twice.
+        return Statement(_KEEP, values, repeatable=not told), *told
+
+    async def write(self, rows: Sequence[Statement]) -> None:
+        """Write what `rows` made; never raises, and waits a few seconds at most.
+
+        A database that is slow gets its rows while the answer goes on; one that fails is counted in `failures`. A
+        caller who is cancelled here leaves the rows being written.
+        """
+        if rows:
+            writing = asyncio.create_task(self._write(rows))
+            self._writing.add(writing)
+            writing.add_done_callback(self._writing.discard)
+            await asyncio.wait({writing}, timeout=_PATIENCE)
 
     async def flush(self) -> None:
         """Wait until every row has been written or has failed."""
@@ -174,9 +144,9 @@ class Ledger:
             failures=sum(row["failures"] for row in rows),
             input_tokens=sum(row["input_tokens"] for row in rows),
             output_tokens=sum(row["output_tokens"] for row in rows),
-            cost_usd=_usd(rows),
+            cost_usd=usd(rows),
             priced_calls=sum(row["priced_calls"] for row in rows),
-            by_model=tuple(map(_usage_row, rows)),
+            by_model=tuple(map(usage_row, rows)),
         )
 
     async def by(self, dimension: Dimension, *, days: int = 30, user: str | None = None) -> list[UsageRow]:
@@ -190,7 +160,7 @@ class Ledger:
         if dimension not in ("model", "user", "origin", "day", "provider"):
             raise ConfigError(f"Usage is not kept by {dimension!r}; choose model, user, origin, day or provider.")
         rows = await self._grouped(dimension, days=days, user=user)
-        found = [_usage_row(row) for row in rows]
+        found = [usage_row(row) for row in rows]
         return sorted(found, key=lambda row: row.key) if dimension == "day" else found
 
     async def calls(
@@ -218,7 +188,16 @@ class Ledger:
             call_id=call_id,
             limit=max(0, limit),
         )
-        return [_call(row) for row in rows]
+        return [call_of(row) for row in rows]
+
+    async def latencies(self, name: str, *, limit: int = 200) -> list[float]:
+        """How many milliseconds each of the model's last answers took, newest first: `limit` of them at most.
+
+        Answers of a chat only, whole or streamed: what failed was quick or slow for reasons of its own, and an
+        embedding is another kind of work.
+        """
+        rows = await self._db.fetch_all(_LATENCIES, name=name, limit=max(0, limit))
+        return [row["milliseconds"] for row in rows]
 
     async def _grouped(self, dimension: Dimension, *, days: int, user: str | None) -> list[Row]:
         return await self._db.fetch_all(
@@ -280,12 +259,9 @@ class Ledger:
         )
         return len(rows)
 
-    async def _write(self, values: Mapping[str, Any]) -> None:
+    async def _write(self, rows: Sequence[Statement]) -> None:
         try:
-            told = _told(values)
-            # A row alone may be written twice without harm; an event would be told twice.
-            row = Statement(_KEEP, values, repeatable=not told)
-            await self._db.write(row, *told, subject=values["id"])
+            await self._db.write(*rows, subject=rows[0].values["id"])
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the ledger, the answer must go on
             self.failures += 1
             self.last_failure = redact(str(error) or type(error).__name__)
@@ -325,26 +301,6 @@ def _short(text: str | None) -> str | None:
     return text and text[:_MOST_TEXT]
 
 
-def _values(attempt: Attempt) -> dict[str, Any]:
-    usage = attempt.usage
-    return {
-        "name": attempt.name,
-        "provider": attempt.provider,
-        "model": attempt.model,
-        "error": attempt.error,
-        "message": attempt.message,
-        "http_status": attempt.status,
-        "request_id": attempt.request_id,
-        "input_tokens": usage.input_tokens if usage else None,
-        "output_tokens": usage.output_tokens if usage else None,
-        "cached_tokens": usage.cached_tokens if usage else None,
-        "cache_write_tokens": usage.cache_write_tokens if usage else None,
-        "reasoning_tokens": usage.reasoning_tokens if usage else None,
-        "cost_nano_usd": attempt.cost_nano_usd,
-        "milliseconds": attempt.milliseconds,
-    }
-
-
 def _day(moment: datetime) -> str:
     return moment.astimezone(UTC).date().isoformat()
 
@@ -353,58 +309,3 @@ def _first_day(days: int) -> str:
     if not 1 <= days <= _MAX_DAYS:
         raise ConfigError(f"`days` is {days}; it must be between 1 and {_MAX_DAYS}.")
     return _day(now() - timedelta(days=days - 1))
-
-
-def _usd(rows: Sequence[Row]) -> float | None:
-    """The sum of the known costs; None if none is known although there is one to know."""
-    known = [row["cost_nano_usd"] for row in rows if row["cost_nano_usd"] is not None]
-    unknown = any(row["unpriced_calls"] for row in rows)
-    return None if unknown and not known else sum(known) / 1e9
-
-
-def _usage_row(row: Row) -> UsageRow:
-    return UsageRow(
-        key=row["key"],
-        calls=row["calls"],
-        failures=row["failures"],
-        input_tokens=row["input_tokens"],
-        output_tokens=row["output_tokens"],
-        cost_usd=_usd([row]),
-        unpriced_calls=row["unpriced_calls"],
-        milliseconds_mean=row["milliseconds_mean"],
-    )
-
-
-def _call(row: Row) -> Call:
-    usage = None
-    if row["input_tokens"] is not None:
-        usage = Usage(
-            row["input_tokens"],
-            row["output_tokens"],
-            row["cached_tokens"],
-            row["cache_write_tokens"],
-            row["reasoning_tokens"],
-        )
-    attempt = Attempt(
-        name=row["name"],
-        provider=row["provider"],
-        model=row["model"],
-        error=row["error"],
-        message=row["message"],
-        status=row["http_status"],
-        request_id=row["request_id"],
-        milliseconds=row["milliseconds"],
-        usage=usage,
-        cost_nano_usd=row["cost_nano_usd"],
-    )
-    return Call(
-        attempt=attempt,
-        call_id=row["call_id"],
-        number=row["attempt"],
-        kind=row["kind"],
-        status=row["status"],
-        user=row["user_id"],
-        origin=row["origin"],
-        session_id=row["session_id"],
-        started_at=as_time(row["started_at"]),
-    )

@@ -13,7 +13,7 @@ import json
 import tempfile
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +78,13 @@ async def fill(db: Database) -> None:
 
 
 def _attempts() -> Sequence[Attempt]:
-    usage = Usage(1000, 200, 300, 40, 50)
+    usage = Usage(1000, 200, 300, 40, 50, 30, 20, 10, 5)
+    refused = Attempt("first", "scripted", "m", error="RateLimited", message=ODD, status=429, milliseconds=0.1 + 0.2)
     return (
-        Attempt("first", "scripted", "m", error="RateLimited", message=ODD, status=429, milliseconds=0.1 + 0.2),
+        replace(refused, key="OPENAI_API_KEYS[2]"),
         Attempt("second", "openai", "n", usage=usage, request_id="r1", milliseconds=12.0, cost_nano_usd=2**53 + 1),
         Attempt("third", "openai", "n", usage=usage, milliseconds=1.0),
-        Attempt("third", "openai", "n", milliseconds=1.0),
+        Attempt("third", "openai", "n", milliseconds=1.0, uncounted=True),
     )
 
 

@@ -73,3 +73,10 @@ def test_a_refusal_wins_over_what_was_said_before_it(answer: Assembly) -> None:
     with pytest.raises(ContentRefused, match="No way") as caught:
         answer.completion(None)
     assert len(str(caught.value)) < 300
+
+
+def test_a_call_that_is_cut_off_by_the_limit_says_what_to_raise(answer: Assembly) -> None:
+    answer.add_call(0, "a", "f", '{"x": ')
+    answer.finish_reason = "length"
+    with pytest.raises(BadAnswer, match=r"'f' are not a JSON object.*raise max_tokens"):
+        answer.completion("r")

@@ -89,7 +89,8 @@ class Assembly:
         except ValueError:
             arguments = None
         if not isinstance(arguments, dict):
-            raise self._none(f"the arguments of its call to {call.name!r} are not a JSON object", request_id)
+            advice = "raise max_tokens" if self.finish_reason == "length" else ""
+            raise self._none(f"the arguments of its call to {call.name!r} are not a JSON object", request_id, advice)
         return arguments
 
     def _empty(self, request_id: str | None) -> ProviderError:

@@ -2,40 +2,90 @@
 
 import json
 import re
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from toolkit.messages import (
     ChatRequest,
     Completion,
     Delta,
     Embeddings,
-    FinishReason,
     Json,
     Message,
+    OutputSchema,
     ToolCall,
-    ToolCallFragment,
     ToolSpec,
     Usage,
 )
-from toolkit.providers.wire.assembly import Assembly
+from toolkit.providers.wire.chat_answer import Answer, embeddings
 from toolkit.providers.wire.connection import Connection
+from toolkit.providers.wire.failures import no_answer
+from toolkit.providers.wire.strict import strict
 
 _CHAT = "/chat/completions"
-_TEXTS_AT_ONCE = 2048  # OpenAI's limit for one request for embeddings
+_WIRE = "chat"
+"""The name under which a message keeps what its vendor wants back."""
 
-_NEW = re.compile(r"(?:^|/)(?:o\d|gpt-[5-9])")
-"""The names of OpenAI's models that refuse `max_tokens`. Those that think before they speak (all but the ones named
-`-chat`) refuse a temperature as well."""
+_CHARACTERS_AT_ONCE = 500_000
+"""OpenAI takes 300,000 tokens in one request for embeddings, which hold more characters than this in most scripts."""
 
-_FINISH: Mapping[str, FinishReason] = {
-    "length": "length",
-    "model_length": "length",
-    "content_filter": "content_filter",
-    "tool_calls": "tool_calls",
-    "function_call": "tool_calls",
-}
-"""Every other reason that a server may give means that the model had said all."""
+_OPENAI_NEW: Final = re.compile(r"(?:^|/)(?:o\d|gpt-[5-9])")
+_OPENAI_THINKERS: Final = re.compile(r"(?:^|/)(?:o\d|gpt-[5-9])(?!.*-chat)")
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """In what a vendor's chat completions differ from the others'; by default what an unknown server understands.
+
+    Attributes:
+        limit: what the upper bound on an answer's length is called.
+        new: the names of the models that know it only as `max_completion_tokens`, wherever they are served.
+        thinkers: the names of the models that think before they speak and refuse a temperature.
+        lacks: the fields of a request that the vendor refuses; they are left out.
+        strict: the names of the models that have OpenAI's strict mode, which cannot leave the form of an answer.
+        wants_back: the fields of a message with tool calls that the vendor wants back with it.
+        wants_back_with_call: the fields of each of its tool calls that it wants back.
+        foreign_call: what the vendor wants to see in the first tool call of a message that is not its own.
+        prefix: what stands before the name of a model that is given without it.
+        texts_at_once: how many texts one request for embeddings may bring.
+    """
+
+    limit: str = "max_tokens"
+    new: re.Pattern[str] | None = _OPENAI_NEW
+    thinkers: re.Pattern[str] | None = _OPENAI_THINKERS
+    lacks: frozenset[str] = frozenset()
+    strict: re.Pattern[str] | None = None
+    wants_back: tuple[str, ...] = ()
+    wants_back_with_call: tuple[str, ...] = ()
+    foreign_call: Mapping[str, Any] = field(default_factory=dict)
+    prefix: str = ""
+    texts_at_once: int = 2048
+
+    def limit_of(self, model: str) -> str:
+        """What `model` calls the upper bound on an answer's length."""
+        return "max_completion_tokens" if self.new and self.new.search(model) else self.limit
+
+    def thinks(self, model: str) -> bool:
+        """Whether `model` takes no temperature."""
+        return bool(self.thinkers and self.thinkers.search(model))
+
+    def has_strict_mode(self, model: str) -> bool:
+        """Whether `model` has OpenAI's strict mode."""
+        return bool(self.strict and self.strict.search(model))
+
+    def name_of(self, model: str) -> str:
+        """The vendor's full name of `model`."""
+        return model if "/" in model else self.prefix + model
+
+
+OPENAI: Final = Dialect(limit="max_completion_tokens", strict=re.compile(""))
+"""OpenAI's own. Its old models know the new name of the limit as well."""
+
+SOMEWHERE: Final = Dialect(wants_back=("reasoning_content",))
+"""A server of which nothing is known. Local ones know only the old name of the limit, and would silently set none under
+the new one; DeepSeek refuses a call without the thoughts that led to it."""
 
 
 class ChatCompletions:
@@ -44,24 +94,33 @@ class ChatCompletions:
     Args:
         connection: the SDK's client.
         provider: the vendor's name in the toolkit.
-        at_home: the address is OpenAI's own.
+        dialect: in what the vendor differs.
+        family: the name by which the dialect knows the model, where the vendor's name of it is the user's own.
     """
 
-    def __init__(self, connection: Connection, provider: str, *, at_home: bool = False) -> None:
+    def __init__(
+        self, connection: Connection, provider: str, dialect: Dialect = SOMEWHERE, *, family: str | None = None
+    ) -> None:
         self._connection = connection
         self._provider = provider
-        self._at_home = at_home
+        self._dialect = dialect
+        self._family = family
 
     async def complete(self, request: ChatRequest, /, model: str, *, timeout: float) -> Completion:
         """Ask `model` once and wait, at most `timeout` seconds, for the whole answer."""
-        reader = _Reader(self._provider)
-        _, request_id = await self._connection.fetch(_CHAT, self._body(request, model), reader.feed, timeout=timeout)
-        return reader.completion(request_id)
+        answer = self._answer()
+        _, request_id = await self._connection.fetch(_CHAT, self._body(request, model), answer.feed, timeout=timeout)
+        return answer.completion(request_id)
 
     async def stream(self, request: ChatRequest, /, model: str, *, timeout: float) -> AsyncGenerator[Delta, None]:
-        """Ask `model` once; pieces as they come, the last one with the whole `completion`."""
-        body = self._body(request, model) | {"stream": True, "stream_options": {"include_usage": True}}
-        async with aclosing(self._connection.follow(_CHAT, body, _Reader(self._provider), timeout=timeout)) as pieces:
+        """Ask `model` once; pieces as they come, the last one with the whole `completion`.
+
+        A piece without text says that the model is thinking.
+        """
+        body = self._body(request, model) | {"stream": True}
+        if "stream_options" not in self._dialect.lacks:
+            body["stream_options"] = {"include_usage": True}
+        async with aclosing(self._connection.follow(_CHAT, body, self._answer(), timeout=timeout)) as pieces:
             async for piece in pieces:
                 yield piece
 
@@ -70,10 +129,12 @@ class ChatCompletions:
         vectors: list[list[float]] = []
         usage: Usage | None = None
         request_id: str | None = None
-        for start in range(0, len(texts), _TEXTS_AT_ONCE):
-            some = list(texts[start : start + _TEXTS_AT_ONCE])
-            body = {"model": model, "input": some, "encoding_format": "float"}
-            found, request_id = await self._connection.fetch("/embeddings", body, _embeddings, timeout=timeout)
+        for some in _batches(texts, self._dialect.texts_at_once):
+            body = {"model": self._dialect.name_of(model), "input": some, "encoding_format": "float"}
+            found, request_id = await self._connection.fetch("/embeddings", body, embeddings, timeout=timeout)
+            if len(found.vectors) != len(some):
+                reason = f"it sent {len(found.vectors)} vectors for {len(some)} texts"
+                raise no_answer(self._provider, reason, request_id=request_id)
             vectors += found.vectors
             usage = found.usage if usage is None or found.usage is None else usage + found.usage
         return Embeddings(vectors, usage, request_id)
@@ -82,82 +143,65 @@ class ChatCompletions:
         """Let go of the connection."""
         await self._connection.close()
 
+    def _answer(self) -> Answer:
+        dialect = self._dialect
+        return Answer(self._provider, _WIRE, of_message=dialect.wants_back, of_call=dialect.wants_back_with_call)
+
     def _body(self, request: ChatRequest, model: str) -> Json:
-        is_new = bool(_NEW.search(model))
-        thinks = is_new and "-chat" not in model
-        # Local servers know only the old name, and would silently set no limit under the new one; OpenAI's new models
-        # know only the new one, wherever they are served.
-        limit = "max_completion_tokens" if self._at_home or is_new else "max_tokens"
+        dialect = self._dialect
+        family = self._family or model
+        extra = dict(request.extra)
+        detail = extra.pop("detail", None)
         options = {
-            "temperature": None if thinks else request.temperature,
-            limit: request.max_tokens,
+            "temperature": None if dialect.thinks(family) else request.temperature,
+            dialect.limit_of(family): request.max_tokens,
             "stop": list(request.stop) or None,
             "seed": request.seed,
             "tools": [_tool(tool) for tool in request.tools] or None,
+            "tool_choice": _tool_choice(request),
+            "response_format": _response_format(request.output, strictly=dialect.has_strict_mode(family)),
         }
         return {
-            "model": model,
-            "messages": [_message(message) for message in request.messages],
-            **{name: value for name, value in options.items() if value is not None},
-            **request.extra,
+            "model": dialect.name_of(model),
+            "messages": [self._message(message, detail) for message in request.messages],
+            **{name: value for name, value in options.items() if value is not None and name not in dialect.lacks},
+            **extra,
         }
 
-
-class _Reader:
-    """Reads one answer: the chunks of a stream, or one whole body, which is a chunk with a `message` for a `delta`."""
-
-    def __init__(self, provider: str) -> None:
-        self._answer = Assembly(provider)
-
-    @property
-    def whole(self) -> bool:
-        return self._answer.finish_reason is not None
-
-    def feed(self, data: Json, /) -> Delta | None:
-        if usage := data.get("usage"):
-            self._answer.usage = _usage(usage)
-        if not data.get("choices"):
-            return None
-        choice = data["choices"][0]
-        said = choice.get("delta") or choice.get("message") or {}
-        if text := _text(said.get("content")):
-            self._answer.add_text(text)
-        if refusal := said.get("refusal"):
-            self._answer.refusal = (self._answer.refusal or "") + refusal
-        calls = tuple(self._call(number, call) for number, call in enumerate(said.get("tool_calls") or ()))
-        # A whole body needs no end mark, and some local servers give it none.
-        if reason := choice.get("finish_reason") or ("stop" if "message" in choice else None):
-            self._answer.finish_reason = _FINISH.get(reason, "stop")
-        return Delta(text, calls) if text or calls else None
-
-    def completion(self, request_id: str | None, /) -> Completion:
-        return self._answer.completion(request_id)
-
-    def _call(self, number: int, call: Json) -> ToolCallFragment:
-        function = call.get("function") or {}
-        arguments = function.get("arguments") or ""
-        return self._answer.add_call(
-            call.get("index", number),
-            call.get("id") or "",
-            function.get("name") or "",
-            arguments if isinstance(arguments, str) else json.dumps(arguments),
-        )
+    def _message(self, message: Message, detail: str | None) -> Json:
+        kept: Json = message.opaque.get(_WIRE, {})
+        if kept.get("provider") != self._provider:
+            kept = {"calls": [self._dialect.foreign_call]}
+        out: Json = {"role": message.role, "content": _content(message, detail), **kept.get("message", {})}
+        if message.tool_calls:
+            out["tool_calls"] = [_tool_call(call) for call in message.tool_calls]
+            for call, fields in zip(out["tool_calls"], kept.get("calls", ()), strict=False):
+                call.update(fields)
+        if message.tool_call_id:
+            out["tool_call_id"] = message.tool_call_id
+        return out
 
 
-def _message(message: Message) -> Json:
-    out: Json = {"role": message.role, "content": _content(message)}
-    if message.tool_calls:
-        out["tool_calls"] = [_tool_call(call) for call in message.tool_calls]
-    if message.tool_call_id:
-        out["tool_call_id"] = message.tool_call_id
-    return out
+def _batches(texts: Sequence[str], at_once: int) -> Iterator[list[str]]:
+    """`texts` in order, as many at once as a request may bring."""
+    batch: list[str] = []
+    characters = 0
+    for text in texts:
+        characters += len(text)
+        if batch and (len(batch) == at_once or characters > _CHARACTERS_AT_ONCE):
+            yield batch
+            batch, characters = [], len(text)
+        batch.append(text)
+    if batch:
+        yield batch
 
 
-def _content(message: Message) -> str | list[Json] | None:
+def _content(message: Message, detail: str | None) -> str | list[Json] | None:
     if not message.images:
         return None if message.tool_calls and not message.text else message.text
     text = [{"type": "text", "text": message.text}] if message.text else []
-    return [*text, *({"type": "image_url", "image_url": {"url": image.url}} for image in message.images)]
+    more = {"detail": detail} if detail else {}
+    return [*text, *({"type": "image_url", "image_url": {"url": image.url, **more}} for image in message.images)]
 
 
 def _tool(tool: ToolSpec) -> Json:
@@ -165,30 +209,21 @@ def _tool(tool: ToolSpec) -> Json:
     return {"type": "function", "function": function}
 
 
+def _tool_choice(request: ChatRequest) -> str | Json | None:
+    if request.tool_choice in (None, "required"):
+        return request.tool_choice
+    return {"type": "function", "function": {"name": request.tool_choice}}
+
+
 def _tool_call(call: ToolCall) -> Json:
     function = {"name": call.name, "arguments": json.dumps(call.arguments, ensure_ascii=False)}
     return {"id": call.id, "type": "function", "function": function}
 
 
-def _text(content: str | list[Json] | None) -> str:
-    """The text in an answer's content, which some vendors give in parts, thoughts among them."""
-    if isinstance(content, list):
-        return "".join(part["text"] for part in content if part.get("type") == "text")
-    return content or ""
-
-
-def _usage(usage: Json) -> Usage:
-    into = usage.get("prompt_tokens_details") or {}
-    out_of = usage.get("completion_tokens_details") or {}
-    return Usage(
-        input_tokens=usage.get("prompt_tokens") or 0,
-        output_tokens=usage.get("completion_tokens") or 0,
-        cached_tokens=into.get("cached_tokens") or 0,
-        cache_write_tokens=into.get("cache_write_tokens") or 0,
-        reasoning_tokens=out_of.get("reasoning_tokens") or 0,
-    )
-
-
-def _embeddings(data: Json) -> Embeddings:
-    vectors = [item["embedding"] for item in sorted(data["data"], key=lambda item: item["index"])]
-    return Embeddings(vectors, _usage(data["usage"]) if data.get("usage") else None)
+def _response_format(output: OutputSchema | None, *, strictly: bool) -> Json | None:
+    if output is None:
+        return None
+    form: Json = {"name": output.name, "schema": output.schema}
+    if strictly:
+        form["schema"], form["strict"] = strict(output.schema)
+    return {"type": "json_schema", "json_schema": form}

@@ -40,6 +40,7 @@ _BY_STATUS: Mapping[int, type[ProviderError]] = {
     408: ProviderUnavailable,
     409: ProviderUnavailable,
     413: ContextTooLong,
+    424: ProviderUnavailable,
     425: ProviderUnavailable,
     429: RateLimited,
 }
@@ -55,15 +56,20 @@ _BY_WORDS: tuple[tuple[type[ProviderError], frozenset[int], re.Pattern[str]], ..
         ContextTooLong,
         frozenset({400, 413, 422}),
         re.compile(
-            r"context_(?:length|window)_exceeded|exceed_context_size|request_too_large|prompt is too long"
+            r"context_(?:length|window)_exceeded|exceed_context_size|request_too_large|(?:prompt|input) is too long"
             r"|(?:maximum|available) context|exceeds? (?:the )?context|context (?:length|limit|window)"
         ),
     ),
     (
         ContentRefused,
         frozenset({400, 403, 422}),
-        re.compile(r"content_(?:policy|filter)|content (?:filtering|management) policy|responsibleai|was flagged"),
+        re.compile(
+            r"(?:content|bio|misalignment)_policy|content_filter|content (?:filtering|management) policy"
+            r"|responsibleai|was flagged"
+        ),
     ),
+    # The model, not the request, was bad: Groq tells so of tool calls and of JSON that did not come out right.
+    (BadAnswer, frozenset({400}), re.compile(r"tool_use_failed|json_validate_failed")),
     (
         AuthenticationFailed,
         frozenset({400}),
@@ -71,8 +77,11 @@ _BY_WORDS: tuple[tuple[type[ProviderError], frozenset[int], re.Pattern[str]], ..
     ),
     (
         ModelNotFound,
-        frozenset({400, 422}),
-        re.compile(r"model_(?:not_found|decommissioned)|(?:invalid|unknown) model|not a valid model"),
+        frozenset({400, 403, 422}),
+        re.compile(
+            r"model_(?:not_found|decommissioned)|(?:invalid|unknown) model|not a valid model"
+            r"|model identifier is invalid|have access to the model"
+        ),
     ),
 )
 
@@ -90,13 +99,30 @@ _STATUS_OF_TYPE: Mapping[str, int] = {
     "tokens": 429,
     "timeout_error": 504,
     "overloaded_error": 529,
+    "context_length_exceeded": 400,
+    "content_filter": 400,
+    "invalid_prompt": 400,
+    "invalid_image": 400,
+    "invalid_image_format": 400,
+    "invalid_image_url": 400,
+    "invalid_base64_image": 400,
+    "image_too_large": 400,
+    "image_too_small": 400,
+    "image_parse_error": 400,
+    "image_file_too_large": 400,
+    "unsupported_image_media_type": 400,
+    "empty_image_file": 400,
+    "failed_to_download_image": 400,
+    "image_content_policy_violation": 400,
+    "bio_policy": 400,
+    "misalignment_policy_violation": 400,
 }
 """What an error within a stream, whose status is 200, would have had as status. Anything else is the vendor's fault."""
 
 _SENTENCES: Mapping[type[ProviderError], str] = {
     RateLimited: "{provider} was asked too often ({reason}); ask again {when}.",
     ProviderUnavailable: "{provider} is out of order ({reason}); ask again {when}.",
-    BadAnswer: "{provider} sent something that is no answer ({reason}); check the base_url if this happens again.",
+    BadAnswer: "{provider} sent something that is no answer ({reason}); ask again, or check the base_url.",
     AuthenticationFailed: "{provider} refused the key ({reason}); check the variable that holds it.",
     QuotaExceeded: "The account at {provider} has no money left ({reason}); top it up or use another key.",
     ModelNotFound: "{provider} does not know the model ({reason}); check its name and the base_url.",
@@ -121,6 +147,8 @@ def error_of_response(
     complaint = _Complaint.read(body)
     kind = _kind(complaint.status if status == HTTPStatus.OK else status, complaint.words)
     wait = retry_after(headers)
+    if wait is None:
+        wait = complaint.retry_after
     reason = f"{status}: {complaint.message or _phrase(status)}"
     sentence = _SENTENCES[kind].format(
         provider=provider,
@@ -204,8 +232,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 def request_id(headers: Mapping[str, str]) -> str | None:
     """The vendor's id of the request, None if it gave none."""
-    by_name = {name.lower(): value for name, value in headers.items()}
-    return by_name.get("x-request-id") or by_name.get("request-id")
+    by_name = headers if isinstance(headers, httpx2.Headers) else {k.lower(): value for k, value in headers.items()}
+    return by_name.get("x-request-id") or by_name.get("request-id") or by_name.get("x-amzn-requestid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,11 +244,13 @@ class _Complaint:
         message: in its words; empty if it has none.
         words: message, type and codes in lower case, to look for signs in.
         status: the HTTP status that the error has by its type or code; 0 if there is no error object.
+        retry_after: seconds until the vendor wants to be asked again, None if it does not say.
     """
 
     message: str
     words: str
     status: int
+    retry_after: float | None = None
 
     @classmethod
     def read(cls, body: object) -> "_Complaint":
@@ -237,7 +267,16 @@ class _Complaint:
         message = str(inner.get("message") or inner.get("detail") or "")
         status = next((_STATUS_OF_TYPE[code] for code in codes if code in _STATUS_OF_TYPE), 500)
         numbers = (code for code in codes if isinstance(code, int) and 400 <= code < 600)  # noqa: PLR2004 - statuses
-        return cls(message, " ".join([*map(str, codes), message]).lower(), next(numbers, status))
+        words = " ".join([*map(str, codes), message]).lower()
+        return cls(message, words, next(numbers, status), _retry_delay(details))
+
+
+def _retry_delay(details: object) -> float | None:
+    """Google's way to say when to come back: `{"retryDelay": "34s"}` among the details of the error."""
+    parts = details if isinstance(details, list) else []
+    said = (str(part["retryDelay"]) for part in parts if isinstance(part, Mapping) and "retryDelay" in part)
+    seconds = _number(next(said, "").removesuffix("s"))
+    return None if seconds is None else max(0.0, seconds)
 
 
 def _kind(status: int, words: str) -> type[ProviderError]:
