@@ -33,3 +33,11 @@ def test_passwords_in_urls_and_named_secrets_are_taken_out() -> None:
     assert redact("at postgresql://ada:p4ss@db/x") == "at postgresql://ada:***@db/x"
     assert redact("at postgress://ada:p@ss/w:rd@db/x, then") == "at postgress://ada:***@db/x, then"
     assert redact("the word xyzzy", "xyzzy", "") == "the word ***"
+
+
+def test_a_secret_that_begins_as_another_does_leaves_nothing_of_the_longer_one() -> None:
+    assert redact("xyzzy-1 and xyzzy-12", "xyzzy-1", "xyzzy-12") == "*** and ***"
+
+
+def test_a_secret_of_a_letter_or_two_does_not_make_a_sentence_unreadable() -> None:
+    assert redact("Kim asked for k.", "k") == "Kim asked for k."

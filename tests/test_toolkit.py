@@ -1,7 +1,9 @@
 """The house: the rooms together, over each database, with the real SDKs against a server that speaks their wire."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 
 import asyncpg
@@ -11,6 +13,7 @@ import toolkit
 from toolkit import Document, Toolkit, stamps
 from toolkit.errors import AllModelsFailed, DatabaseFull, DatabaseUnavailable, NotFound, SessionExpired
 from toolkit.settings import Settings
+from toolkit.stamps import now
 from toolkit.testing.vendors import Fault, VendorServer
 
 
@@ -196,11 +199,37 @@ async def test_a_borrowed_pool_is_left_open_and_a_schema_of_its_own_is_used(post
         await pool.execute("DROP SCHEMA borrower CASCADE")
 
 
+async def test_an_address_wins_over_that_of_the_settings(tmp_path: Path) -> None:
+    settings = Settings.from_env({}, database_url=f"sqlite:///{tmp_path / 'other.db'}")
+    async with Toolkit.open("sqlite://", settings=settings) as tk:
+        assert tk.settings.database_url == "sqlite://"
+    assert list(tmp_path.iterdir()) == []
+
+
 async def test_health_names_the_chain_that_would_be_tried(tk: Toolkit) -> None:
     health = await tk.health()
     assert health["status"] == "ready"
     assert health["checks"]["models"]["chain"][-1] == "offline"
     assert len(health["checks"]["models"]["chain"]) == 3
+
+
+async def test_health_tells_of_a_model_that_is_left_in_peace_for_how_long_and_why(
+    tk: Toolkit, vendors: VendorServer
+) -> None:
+    vendors.fail("openai", Fault.status(503, "The engine is overheated."))
+    for _ in range(2):
+        await tk.complete("Anyone?")
+    asked = len(vendors.requests)
+    await tk.complete("Anyone?")
+
+    models = json.loads(json.dumps(await tk.health()))["checks"]["models"]
+    (resting,) = models["resting"]
+    assert models["ok"]
+    assert models["message"] == "Left in peace for a while, because they failed: gpt-6-luna."
+    assert (resting["model"], resting["state"], resting["failures"]) == ("gpt-6-luna", "open", 3)
+    assert "overheated" in resting["message"]
+    assert datetime.fromisoformat(resting["until"]) > now()
+    assert [request.vendor for request in vendors.requests[asked:]] == ["anthropic"]
 
 
 async def test_a_ledger_that_cannot_write_breaks_no_answer_and_is_told_by_health(

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import asdict, replace
 from datetime import datetime
 from os import PathLike
 from types import TracebackType
@@ -16,6 +17,7 @@ from toolkit.db.feed import Feed
 from toolkit.errors import DatabaseError
 from toolkit.messages import Caller, Delta, Json, Message, Reply, conversation
 from toolkit.models.catalog import Catalog
+from toolkit.models.doors import KeyHealth
 from toolkit.models.router import Router
 from toolkit.prompts.library import Prompts
 from toolkit.retention import KINDS, Forgetful, Forgotten, Kind
@@ -80,14 +82,16 @@ class Toolkit:
         """A toolkit of its own.
 
         Args:
-            url: `sqlite:///file.db`, `sqlite://` (memory) or `postgresql://…`; without it `TOOLKIT_DATABASE_URL`,
-                else a file in the user's data folder.
+            url: `sqlite:///file.db`, `sqlite://` (memory) or `postgresql://…`; without it that of the settings, which
+                is `TOOLKIT_DATABASE_URL`, else a file in the user's data folder.
             settings: instead of the environment's.
 
         Raises:
             ConfigError: the URL or a variable cannot be used as written.
         """
         settings = settings or Settings.from_env(database_url=url)
+        if url is not None:
+            settings = replace(settings, database_url=url)
         return cls(settings, open_database(settings))
 
     @classmethod
@@ -378,7 +382,8 @@ class Toolkit:
     async def health(self) -> Json:
         """Whether it can work, and what of it cannot: `{"status": "ready" or "unready", "checks": {name: …}}`.
 
-        Every check has `ok`, `milliseconds` and, where there is something to say, `message`.
+        Every check has `ok`, `milliseconds` and, where there is something to say, `message`. That of the models has
+        the `chain`, and under `resting` every key that failed again and again or was told to wait: until when, and why.
         """
         checks = {"database": await self._check_database()}
         if checks["database"]["ok"]:
@@ -402,10 +407,18 @@ class Toolkit:
     async def _check_models(self) -> Json:
         begun = time.perf_counter()
         chain = [model.name for model in await self.models.chain()]
-        check: Json = {"ok": bool(chain), "milliseconds": _since(begun), "chain": chain}
+        resting = [_told(key) for key in self.router.health() if key.state != "closed"]
+        check: Json = {"ok": bool(chain), "milliseconds": _since(begun), "chain": chain, "resting": resting}
         if not chain:
             check["message"] = "No model is enabled; enable one with `toolkit models enable NAME`."
+        elif resting:
+            names = ", ".join(dict.fromkeys(key["model"] for key in resting))
+            check["message"] = f"Left in peace for a while, because they failed: {names}."
         return check
+
+
+def _told(key: KeyHealth) -> Json:
+    return {**asdict(key), "until": key.until and key.until.isoformat()}
 
 
 def _since(begun: float) -> float:

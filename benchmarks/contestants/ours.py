@@ -49,7 +49,8 @@ async def connect(chain: Sequence[Member], limits: Limits, folder: str) -> Ours:
         f"sqlite:///{database}", settings=Settings.from_env({"BENCH_KEY": KEY}, database_url=f"sqlite:///{database}")
     )
     await tk.start()
-    waits = {
+    settings = {
+        "on_refusal": "next",
         "timeout": limits["attempt"],
         "first_token_timeout": limits["first_token"],
         "silence_timeout": limits["silence"],
@@ -61,7 +62,7 @@ async def connect(chain: Sequence[Member], limits: Limits, folder: str) -> Ours:
             name=member["name"],
             priority=priority,
             auth={"api_key_env": "BENCH_KEY"},
-            config={"base_url": member["url"], **waits},
+            config={"base_url": member["url"], **settings},
         )
     return Ours(tk, limits["total"])
 

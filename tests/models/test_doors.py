@@ -73,13 +73,13 @@ def test_when_all_keys_rest_it_says_when_the_first_one_is_ready_and_why(doors: D
     found = shut(doors)
     assert found.ready_at == clock() + 10.0
     assert (found.promised, found.hopeless) == (True, False)
-    assert found.reason == "a rests for 10 s after this: Slow down."
+    assert found.reason == "It rests after this: Slow down."
 
 
 def test_no_more_use_a_key_at_once_than_the_row_allows(doors: Doors) -> None:
     row = replace(ROW, config={"max_concurrency": 2})
     inside = [enter(doors, row) for _ in range(6)]
-    assert shut(doors, row).reason == "All keys of a are in use."
+    assert shut(doors, row).reason == "All its keys are in use."
 
     doors.leave(inside[4], cancelled=True)
     assert key(enter(doors, row)) == key(inside[4])

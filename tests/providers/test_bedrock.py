@@ -11,6 +11,8 @@ from tests.providers.conftest import HELLO, LONG
 from toolkit import errors, providers
 from toolkit.errors import AuthenticationFailed, BadAnswer, ConfigError, ProviderError, ProviderTimeout
 from toolkit.messages import ChatRequest, Completion, Message, OutputSchema, ToolCall, ToolSpec, Usage
+from toolkit.models.keys import keys_of, secrets_of
+from toolkit.models.model import Model
 from toolkit.models.pricelist import listed
 from toolkit.providers.base import Provider
 from toolkit.testing.vendors import Asked, Fault, VendorServer
@@ -327,6 +329,24 @@ def test_the_models_that_have_forms_are_known_by_name() -> None:
 @pytest.mark.parametrize("model", [CLAUDE, "anthropic.claude-opus-4-6-v1", "global.anthropic.claude-opus-5", OSS])
 def test_the_price_list_knows_the_models(model: str) -> None:
     assert listed("bedrock", model)
+
+
+async def test_awss_own_variables_lead_to_an_answer_and_none_of_them_is_indispensable(vendors: VendorServer) -> None:
+    environ = {
+        "AWS_ACCESS_KEY_ID": "A",
+        "AWS_SECRET_ACCESS_KEY": "of-no-known-shape",
+        "AWS_SESSION_TOKEN": "a-session",
+        "AWS_REGION": "eu-central-1",
+        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": vendors.url("bedrock"),
+    }
+    model = Model.unlisted("bedrock", CLAUDE)
+    [key] = keys_of(model, environ)
+    provider = providers.connect("bedrock", key.auth, model.config)
+    await ask(provider)
+    await provider.close()
+    assert vendors.requests[0].headers["x-amz-security-token"] == "a-session"
+    assert {"A", "of-no-known-shape", "a-session"} <= set(secrets_of(model, environ))
+    assert providers.vendor("bedrock").required == ()
 
 
 async def test_embeddings_are_told_apart(provider: Provider) -> None:

@@ -305,7 +305,8 @@ async def test_messages_that_are_too_long_are_refused_in_each_vendors_words(
 
 
 async def test_what_is_said_by_default_can_depend_on_the_question() -> None:
-    async with VendorServer(reply=lambda body: str(len(body["messages"]))) as vendors:
-        async with AsyncOpenAI(api_key="k", base_url=vendors.openai_url, max_retries=0) as client:
-            said = await client.chat.completions.create(model="m", messages=[*HI, *HI])
+    with VendorServer(reply=lambda body: str(len(body["messages"]))) as vendors:
+        client = AsyncOpenAI(api_key="k", base_url=vendors.openai_url, max_retries=0)
+        said = await client.chat.completions.create(model="m", messages=[*HI, *HI])
+        await client.close()
     assert said.choices[0].message.content == "2"

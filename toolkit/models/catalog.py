@@ -291,7 +291,8 @@ class Catalog(Lookup):
         Args:
             name_or_id: of a model, or of one that was removed.
             at: the id of one of its changes: back to what it was after that, or, if that removed it, before. Without
-                it back to what it was before its last change, so that doing it twice undoes it; what was removed stays back.
+                it back to what it was before its last change, so that doing it twice undoes it; only what came back
+                after its removal stays.
             by: who restores it, for the history.
 
         Raises:

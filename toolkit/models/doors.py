@@ -75,7 +75,7 @@ class Shut:
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class KeyHealth:
     """How one key of one model fares.
 
     Attributes:
@@ -162,11 +162,11 @@ class Doors:
             for each in waits:
                 each.cancel()
 
-    def health(self) -> list[Health]:
+    def health(self) -> list[KeyHealth]:
         """How every key fares that was used since the start, by model and place."""
         moment, today = self._clock(), calendar_now()
         return [
-            Health(
+            KeyHealth(
                 model=door.model.name,
                 key=door.key.label,
                 state=door.breaker.state(moment),
@@ -199,11 +199,12 @@ class Doors:
     def _shut(self, model: Model, doors: tuple[Door, ...], moment: float) -> Shut:
         resting = [door for door in doors if door.breaker.until is not None]
         if len(resting) < len(doors):
-            return Shut(model, moment + _SOON, f"All keys of {model.name} are in use.", promised=True)
+            return Shut(model, moment + _SOON, "All its keys are in use.", promised=True)
         soonest = min(resting, key=lambda door: (door.breaker.hopeless, door.breaker.until or 0.0))
         until = soonest.breaker.until or 0.0
         if until <= moment:
-            return Shut(model, moment + _SOON, f"{model.name} is being tried out after a rest.", promised=True)
-        reason = f"{model.name} rests for {until - moment:.0f} s after this: {soonest.breaker.error}"
+            return Shut(model, moment + _SOON, "It is being tried out after a rest.", promised=True)
+        # Not for how long: what a reply says can be compared with what it said before.
+        reason = f"It rests after this: {soonest.breaker.error}"
         promised = getattr(soonest.breaker.error, "retry_after", None) is not None
         return Shut(model, until, reason, soonest.breaker.hopeless, promised)

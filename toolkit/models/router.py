@@ -14,7 +14,7 @@ from toolkit.models.call import Call, understood
 from toolkit.models.candidates import Candidates, Fallbacks, too_small_for
 from toolkit.models.catalog import Catalog
 from toolkit.models.connections import Connect, Connections
-from toolkit.models.doors import Doors, Health, Pass
+from toolkit.models.doors import Doors, KeyHealth, Pass
 from toolkit.models.hedging import SLOWER, hedged, reason
 from toolkit.models.model import Model
 from toolkit.models.pace import Kind, Pace
@@ -221,7 +221,7 @@ class Router:
         """Give the ledger the rows that a caller got as `later`; never raises."""
         await self._ledger.write(rows)
 
-    def health(self) -> list[Health]:
+    def health(self) -> list[KeyHealth]:
         """How every key of every model fares that was asked since the start."""
         return self._doors.health()
 

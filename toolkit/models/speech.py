@@ -143,9 +143,9 @@ class Speech:
         assert stream is not None  # noqa: S101 - `begin` comes first
         left = self._call.left()
         spare = self._spare(left)
+        if left <= spare:
+            raise self._too_late(spare)
         try:
-            if left <= spare:
-                raise TimeoutError
             async with asyncio.timeout(min(wait, left - spare)):
                 piece = await anext(stream)
         except StopAsyncIteration:
@@ -153,15 +153,17 @@ class Speech:
                 f"The stream of {self.model.name} ended without its end mark.", provider=self.model.provider
             ) from None
         except TimeoutError:
-            if spare and wait > left - spare:
-                raise ProviderTimeout(
-                    f"{self.model.name} speaks too slowly to end in time.", provider=self.model.provider
-                ) from None
+            if wait > left - spare:
+                raise self._too_late(spare) from None
             raise
         self._pieces += 1
         self.begun = self.begun or bool(piece.text or piece.tool_calls)
         self.completion = piece.completion
         return piece
+
+    def _too_late(self, spare: float) -> ProviderTimeout:
+        reason = "speaks too slowly to end in time" if spare else "did not end in time"
+        return ProviderTimeout(f"{self.model.name} {reason}.", provider=self.model.provider)
 
     def _spare(self, left: float) -> float:
         """Seconds at the end of the call that one who drips does not get, because another could finish the answer."""

@@ -78,6 +78,9 @@ class Exchange:
         self._writer.transport.abort()
 
 
+_STEPS = 5
+"""Steps of the loop in which whoever had connected before the stop is let in: asyncio forgets him after `close`."""
+
 Handler: TypeAlias = Callable[[HttpRequest, Exchange], Awaitable[None]]
 
 
@@ -88,6 +91,7 @@ class Listener:
         self._handle = handle
         self._thread: threading.Thread | None = None
         self._conversations: set[asyncio.Task[None]] = set()
+        self._open: set[asyncio.WriteTransport] = set()
         self.port = 0
 
     def start(self) -> None:
@@ -112,10 +116,17 @@ class Listener:
         self.port = server.sockets[0].getsockname()[1]
         ready.set()
         await self._stopping.wait()
+        for listening in server.sockets:
+            self._loop.remove_reader(listening.fileno())
+        for _ in range(_STEPS):
+            await asyncio.sleep(0)
         server.close()
-        for conversation in self._conversations:
-            conversation.cancel()
-        await asyncio.gather(*self._conversations, return_exceptions=True)
+        while self._conversations or self._open:
+            for conversation in self._conversations:
+                conversation.cancel()
+            for transport in self._open:
+                transport.abort()
+            await asyncio.sleep(0)
 
     def _connected(self) -> asyncio.StreamReaderProtocol:
         gone = asyncio.Event()
@@ -125,7 +136,7 @@ class Listener:
             self._conversations.add(conversation)
             conversation.add_done_callback(self._conversations.discard)
 
-        return _Connection(gone, converse)
+        return _Connection(gone, converse, self._open)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gone: asyncio.Event) -> None:
         try:
@@ -133,8 +144,7 @@ class Listener:
                 while request := await _read(reader):
                     await self._answer(request, Exchange(writer), gone)
         finally:
-            # What nobody reads any more would keep the connection open for ever.
-            writer.transport.abort() if gone.is_set() or self._stopping.is_set() else writer.close()
+            writer.transport.abort() if gone.is_set() else writer.close()
 
     async def _answer(self, request: HttpRequest, exchange: Exchange, gone: asyncio.Event) -> None:
         answer = asyncio.ensure_future(self._handle(request, exchange))
@@ -155,10 +165,19 @@ class _Connection(asyncio.StreamReaderProtocol):
     """A connection that says when the client has gone, even while nobody reads from it."""
 
     def __init__(
-        self, gone: asyncio.Event, converse: Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]
+        self,
+        gone: asyncio.Event,
+        converse: Callable[[asyncio.StreamReader, asyncio.StreamWriter], None],
+        opened: set[asyncio.WriteTransport],
     ) -> None:
         super().__init__(asyncio.StreamReader(), converse)
         self._gone = gone
+        self._open = opened
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._own: asyncio.WriteTransport = transport  # type: ignore[assignment]  # what a protocol gets from TCP
+        self._open.add(self._own)
+        super().connection_made(transport)
 
     def eof_received(self) -> bool | None:
         self._gone.set()
@@ -166,6 +185,7 @@ class _Connection(asyncio.StreamReaderProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._gone.set()
+        self._open.discard(self._own)
         super().connection_lost(exc)
 
 
