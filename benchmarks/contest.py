@@ -34,11 +34,12 @@ class Contest:
 
     def connect(self, chain: Sequence[Member], limits: Limits, folder: str) -> None:
         """Begin anew with this chain: nothing is remembered of the one before."""
+        self._seconds = limits["total"]  # not every client has a limit for everything
         self._do("connect", chain=list(chain), limits=limits, folder=folder)
 
     def ask(self, *, stream: bool) -> Answer:
         """One question."""
-        return Answer(**self._do("ask", stream=stream))
+        return Answer(**self._do("ask", stream=stream, seconds=self._seconds))
 
     def load(self, *, stream: bool, calls: int, at_once: int) -> Load:
         """Many questions."""
@@ -57,6 +58,8 @@ class Contest:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
 
     def _do(self, what: str, **asked: Any) -> dict[str, Any]:
         if not self._process.stdin or not self._process.stdout:

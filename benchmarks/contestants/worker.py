@@ -3,7 +3,7 @@
 | line | answer |
 |---|---|
 | `{"do": "connect", "chain": […], "limits": {…}, "folder": "…"}` | `{}` |
-| `{"do": "ask", "stream": false}` | an `Answer` |
+| `{"do": "ask", "stream": false, "seconds": 30.0}` | an `Answer` |
 | `{"do": "load", "stream": false, "calls": 200, "at_once": 64}` | a `Load` |
 
 A failure outside of a call is answered by `{"failed": "…"}`. It imports nothing but the standard library.
@@ -95,24 +95,23 @@ class Load:
     chunks: int
 
 
-async def ask(contestant: Contestant, *, stream: bool) -> Answer:
-    """One question; whatever is raised is part of the answer."""
+async def ask(contestant: Contestant, *, stream: bool, seconds: float) -> Answer:
+    """One question, for so many seconds at most; whatever is raised is part of the answer."""
     said: list[str] = []
     first = error = None
     await contestant.prepare(1)
     began = time.monotonic()
     try:
-        if stream:
-            async for piece in contestant.stream(QUESTION):
-                first = first or time.monotonic()
-                said.append(piece)
-        else:
-            said.append(await contestant.whole(QUESTION))
-            first = time.monotonic()
+        async with asyncio.timeout(seconds):
+            if stream:
+                async for piece in contestant.stream(QUESTION):
+                    first = first or time.monotonic()
+                    said.append(piece)
+            else:
+                said.append(await contestant.whole(QUESTION))
+                first = time.monotonic()
     except Exception as failure:  # noqa: BLE001 - whatever a client raises is its answer
         error = type(failure).__name__
-        if os.environ.get("BENCH_DEBUG"):
-            print(f"{type(failure).__name__}: {failure}", file=sys.stderr)
     return Answer("".join(map(str, said)), error, began, first, time.monotonic())
 
 

@@ -90,7 +90,7 @@ async def test_both_that_fail_are_both_told_of(attempts: Attempts) -> None:
     await asyncio.sleep(0)
     attempts.results["b"].set_result("bad b")
 
-    assert await race == ["bad a", "bad b"]
+    assert sorted(await race) == ["bad a", "bad b"]
 
 
 async def test_where_there_is_nobody_else_the_first_is_waited_for(attempts: Attempts) -> None:
