@@ -27,11 +27,11 @@ def connect(auth: Mapping[str, str], config: Mapping[str, Any]) -> Messages:
         AuthenticationFailed: Anthropic needs a key and there is none.
         ConfigError: `base_url` is no address, or `betas` no list of names.
     """
-    from anthropic import AsyncAnthropic, AsyncStream  # noqa: PLC0415 - takes a second, for users of Anthropic only
+    from anthropic import AsyncAnthropic, AsyncStream, DefaultAioHttpClient  # noqa: PLC0415 - takes a second, for users of Anthropic only
 
     base_url = address(_PROVIDER, auth, config)
     api_key = key(_PROVIDER, "ANTHROPIC_API_KEY", auth, needed=base_url is None)
-    http = http_client()
+    http = http_client(DefaultAioHttpClient)
     client = AsyncAnthropic(
         api_key=api_key,
         base_url=base_url or _HOME,

@@ -60,7 +60,7 @@ def connect(auth: Mapping[str, str], config: Mapping[str, Any]) -> Either:
 
 
 def _dated(resource: str, version: str, secret: str, *, is_token: bool) -> Connection:
-    from openai import AsyncAzureOpenAI, AsyncStream  # noqa: PLC0415 - takes most of a second, for its users only
+    from openai import AsyncAzureOpenAI, AsyncStream, DefaultAioHttpClient  # noqa: PLC0415 - takes most of a second, for its users only
 
     client = AsyncAzureOpenAI(
         azure_endpoint=resource,
@@ -68,7 +68,7 @@ def _dated(resource: str, version: str, secret: str, *, is_token: bool) -> Conne
         api_key=None if is_token else secret,
         azure_ad_token=secret if is_token else None,
         max_retries=0,
-        http_client=http_client(),
+        http_client=http_client(DefaultAioHttpClient),
     )
     keep_to_itself(client)
     return Connection(_PROVIDER, client, AsyncStream[object], secret)

@@ -164,13 +164,13 @@ def _open_wire(account: _Account, wire: str) -> Messages | ChatCompletions:
 
 
 def _open_messages(account: _Account) -> Messages:
-    from anthropic import AsyncAnthropicBedrock, AsyncStream  # noqa: PLC0415 - takes a second, for its users only
+    from anthropic import AsyncAnthropicBedrock, AsyncStream, DefaultAioHttpClient  # noqa: PLC0415 - takes a second, for its users only
 
     client = AsyncAnthropicBedrock(
         aws_region=account.place(),
         base_url=account.base_url or f"https://bedrock-runtime.{account.place()}.amazonaws.com",
         max_retries=0,
-        http_client=http_client(),
+        http_client=http_client(DefaultAioHttpClient),
     )
     client._custom_headers = {}  # noqa: SLF001 - ANTHROPIC_CUSTOM_HEADERS may hold a key that is not for AWS
     client.api_key = account.api_key or None
@@ -188,7 +188,7 @@ def _open_messages(account: _Account) -> Messages:
 
 
 def _open_chat(account: _Account, wire: str) -> ChatCompletions:
-    from openai import AsyncOpenAI, AsyncStream  # noqa: PLC0415 - takes most of a second, for its users only
+    from openai import AsyncOpenAI, AsyncStream, DefaultAioHttpClient  # noqa: PLC0415 - takes most of a second, for its users only
     from openai.providers import bedrock  # noqa: PLC0415 - the same
 
     provider = bedrock(
@@ -198,7 +198,7 @@ def _open_chat(account: _Account, wire: str) -> ChatCompletions:
         api_key=account.api_key or None,
         credential_provider=None if account.api_key else lambda: account.found,
     )
-    client = AsyncOpenAI(provider=provider, max_retries=0, http_client=http_client())
+    client = AsyncOpenAI(provider=provider, max_retries=0, http_client=http_client(DefaultAioHttpClient))
     connection = Connection(_PROVIDER, Authorized(client, account.authorize), AsyncStream[object], *account.secrets)
     return ChatCompletions(connection, _PROVIDER)
 

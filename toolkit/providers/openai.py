@@ -28,11 +28,11 @@ def connect(auth: Mapping[str, str], config: Mapping[str, Any]) -> Either:
         AuthenticationFailed: OpenAI needs a key and there is none.
         ConfigError: `base_url` is no address, or there is no such `api`.
     """
-    from openai import AsyncOpenAI, AsyncStream  # noqa: PLC0415 - takes most of a second, for users of OpenAI only
+    from openai import AsyncOpenAI, AsyncStream, DefaultAioHttpClient  # noqa: PLC0415 - takes most of a second, for users of OpenAI only
 
     base_url = address(_PROVIDER, auth, config)
     api_key = key(_PROVIDER, "OPENAI_API_KEY", auth, needed=base_url is None)
-    http = http_client()
+    http = http_client(DefaultAioHttpClient)
     client = AsyncOpenAI(api_key=api_key, base_url=base_url or _HOME, max_retries=0, http_client=http)
     connection = Connection(_PROVIDER, client, AsyncStream[object], api_key, below=http)
     chat = ChatCompletions(connection, _PROVIDER, OPENAI if base_url in (None, _HOME) else SOMEWHERE)

@@ -197,7 +197,7 @@ def _open_wire(account: _Account, wire: str) -> Messages | ChatCompletions:
 
 
 def _open_messages(account: _Account) -> Messages:
-    from anthropic import AsyncAnthropicVertex, AsyncStream  # noqa: PLC0415 - takes a second, for its users only
+    from anthropic import AsyncAnthropicVertex, AsyncStream, DefaultAioHttpClient  # noqa: PLC0415 - takes a second, for its users only
 
     client = AsyncAnthropicVertex(
         region=account.region,
@@ -205,7 +205,7 @@ def _open_messages(account: _Account) -> Messages:
         base_url=account.root,
         default_headers=account.betas,
         max_retries=0,
-        http_client=http_client(),
+        http_client=http_client(DefaultAioHttpClient),
     )
     client._custom_headers = account.betas  # noqa: SLF001 - ANTHROPIC_CUSTOM_HEADERS may hold a key not for Google
 
@@ -218,12 +218,12 @@ def _open_messages(account: _Account) -> Messages:
 
 
 def _open_chat(account: _Account) -> ChatCompletions:
-    from openai import AsyncOpenAI, AsyncStream  # noqa: PLC0415 - takes most of a second, for its users only
+    from openai import AsyncOpenAI, AsyncStream, DefaultAioHttpClient  # noqa: PLC0415 - takes most of a second, for its users only
     from openai.providers import vertex  # noqa: PLC0415 - the same
 
     place = f"projects/{account.project}/locations/{account.region}/endpoints/openapi"
     provider = vertex(base_url=f"{account.root}/{place}", token_provider=lambda: account.token)
-    client = AsyncOpenAI(provider=provider, max_retries=0, http_client=http_client())
+    client = AsyncOpenAI(provider=provider, max_retries=0, http_client=http_client(DefaultAioHttpClient))
     connection = Connection(_PROVIDER, Authorized(client, account.authorize), AsyncStream[object], account.token)
     return ChatCompletions(connection, _PROVIDER, _DIALECT)
 

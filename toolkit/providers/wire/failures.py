@@ -176,7 +176,12 @@ def error_of_exception(provider: str, failure: Exception, *secrets: str, seconds
     # Both SDKs' errors have a body, and wrap what went wrong on the line, of which they say less than it does.
     wrapped = failure.__cause__ if hasattr(failure, "body") else None
     cause = wrapped if isinstance(wrapped, Exception) else failure
+    where, below = _address(cause), _of_aiohttp(cause.__cause__)
+    if below and isinstance(cause.__cause__, Exception):
+        cause = cause.__cause__  # httpx2 has it as a timeout, whatever it was
     words = _short(redact(f"{type(cause).__name__}: {cause}".removesuffix(": "), *secrets))
+    if "ClientConnectorError" in below:
+        cause = httpx2.ConnectError(str(cause))
     match cause:
         case TimeoutError() | httpx2.TimeoutException():
             return ProviderTimeout(
@@ -196,10 +201,15 @@ def error_of_exception(provider: str, failure: Exception, *secrets: str, seconds
             )
         case httpx2.ConnectError():
             return ProviderUnavailable(
-                f"{provider} cannot be reached at {_address(cause)} ({words}); check the network and the base_url.",
+                f"{provider} cannot be reached at {where} ({words}); check the network and the base_url.",
                 provider=provider,
             )
     return ProviderUnavailable(f"The connection to {provider} broke ({words}); ask again later.", provider=provider)
+
+
+def _of_aiohttp(error: BaseException | None) -> frozenset[str]:
+    """What kinds of aiohttp's errors it is, by their names; aiohttp itself is not imported for this."""
+    return frozenset(kind.__name__ for kind in type(error).__mro__ if kind.__module__.startswith("aiohttp."))
 
 
 def no_answer(
@@ -305,12 +315,12 @@ def _phrase(status: int) -> str:
         return "no reason given"
 
 
-def _address(failure: httpx2.ConnectError) -> str:
+def _address(failure: Exception) -> str:
     try:
-        url = failure.request.url
+        url = failure.request.url if isinstance(failure, httpx2.RequestError) else None
     except RuntimeError:  # raised where the connection was tried outside of a request
-        return "its address"
-    return f"{url.scheme}://{url.netloc.decode()}"
+        url = None
+    return f"{url.scheme}://{url.netloc.decode()}" if url else "its address"
 
 
 def _short(text: str, length: int = 300) -> str:

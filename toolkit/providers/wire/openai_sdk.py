@@ -40,9 +40,9 @@ def connect_chat(
 
 def connection(provider: str, base_url: str, api_key: str) -> Connection:
     """A connection through the SDK's client to a server that takes its key as a bearer token."""
-    from openai import AsyncOpenAI, AsyncStream  # noqa: PLC0415 - takes most of a second, for users of its vendors only
+    from openai import AsyncOpenAI, AsyncStream, DefaultAioHttpClient  # noqa: PLC0415 - takes most of a second, for users of its vendors only
 
-    http = http_client()
+    http = http_client(DefaultAioHttpClient)
     client = AsyncOpenAI(api_key=api_key, base_url=base_url, max_retries=0, http_client=http)
     keep_to_itself(client)
     return Connection(provider, client, AsyncStream[object], api_key, below=http)
