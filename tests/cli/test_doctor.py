@@ -10,6 +10,7 @@ from tests.cli.conftest import Run
 from toolkit import settings
 from toolkit.cli import variables
 from toolkit.cli.doctor import _engine
+from toolkit.testing.vendors import Fault, VendorServer
 
 
 def test_a_fresh_machine_is_whole_and_is_told_which_keys_to_set(run: Run, folder: Path) -> None:
@@ -50,6 +51,17 @@ def test_a_pool_is_counted_and_what_is_known_of_a_model_is_said(run: Run) -> Non
     )
     assert "mine (compatible/mine), key: none needed; window unknown, vision" in shown
     assert "price unknown" in shown
+
+
+def test_a_model_that_did_not_answer_the_last_time_is_named_with_the_reason(run: Run, vendors: VendorServer) -> None:
+    run("models", "add", "openai", "gpt-4o", "--name", "sick", **vendors.environ())
+    vendors.fail("openai", Fault.status(401, "Who are you?"))
+    run("models", "test", "sick", **vendors.environ())
+
+    assert re.search(r"note .* sick .*did not answer at .*Who are you", run("doctor", **vendors.environ()).stdout)
+    vendors.recover()
+    run("models", "test", "sick", **vendors.environ())
+    assert "did not answer" not in run("doctor", **vendors.environ()).stdout
 
 
 def test_a_misspelt_variable_is_noticed(run: Run) -> None:

@@ -21,14 +21,18 @@ from toolkit.settings import read_environ
 if TYPE_CHECKING:
     from toolkit.models.model import Model
     from toolkit.toolkit import Toolkit
+    from toolkit.usage.records import Call
 
 State: TypeAlias = Literal["ok", "note", "broken"]
 
 _STYLES: Mapping[str, str] = {"ok": "green", "note": "yellow", "broken": "bold red"}
 _WAL_RESET_FIXED = (3, 51, 3)
+_RECENT = 200  # attempts that are looked at
 _EXTRAS: Mapping[str, tuple[str, ...]] = {
     "postgres": ("asyncpg",),
     "notebook": ("ipywidgets", "ipykernel", "markdown_it", "nh3"),
+    "bedrock": ("boto3",),
+    "vertex": ("google.auth",),
 }
 
 
@@ -88,12 +92,19 @@ def _variables(environ: Mapping[str, str]) -> list[Finding]:
 def _extras() -> list[Finding]:
     findings = []
     for extra, modules in _EXTRAS.items():
-        missing = [module for module in modules if find_spec(module) is None]
+        missing = [module for module in modules if not _is_there(module)]
         text = (
             f"{extra}: not installed; pip install 'toolkit-mcp[{extra}]' adds it" if missing else f"{extra}: installed"
         )
         findings.append(Finding("note" if missing else "ok", "extras", text))
     return findings
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # not even the package that it is in
+        return False
 
 
 async def _look_inside(tk: "Toolkit") -> AsyncIterator[Finding]:
@@ -143,8 +154,13 @@ async def _models(tk: "Toolkit") -> list[Finding]:
         return [
             Finding("broken", "models", "none is enabled; `toolkit models enable offline` enables the embedded one")
         ]
+    failed = await _last_failures(tk)
     findings = [
-        Finding("note" if lacks(row, environ) else "ok", "models", _told(number, row, environ))
+        Finding(
+            "note" if lacks(row, environ) or row.name in failed else "ok",
+            "models",
+            _told(number, row, environ, failed.get(row.name)),
+        )
         for number, row in enumerate(enabled, 1)
     ]
     if all(last_resort(row.provider) for row in enabled):
@@ -155,7 +171,20 @@ async def _models(tk: "Toolkit") -> list[Finding]:
     return findings
 
 
-def _told(number: int, row: "Model", environ: Mapping[str, str]) -> str:
+async def _last_failures(tk: "Toolkit") -> dict[str, str]:
+    """Of the models that were asked of late, by any process, those that did not answer the last time: when, and why."""
+    last: dict[str, Call] = {}
+    for call in await tk.usage.calls(limit=_RECENT):
+        if call.status != "cancelled":
+            last.setdefault(call.attempt.name, call)
+    return {
+        name: f"did not answer at {terminal.moment(call.started_at)}: {call.attempt.message or call.attempt.error}"
+        for name, call in last.items()
+        if call.status == "error"
+    }
+
+
+def _told(number: int, row: "Model", environ: Mapping[str, str], failed: str | None) -> str:
     """A row in one line: who it is, and then what is known of it, one thing after another."""
     from toolkit.models.facts import facts_of  # noqa: PLC0415 - not needed for `toolkit --help`
     from toolkit.providers import last_resort  # noqa: PLC0415 - the same
@@ -164,6 +193,8 @@ def _told(number: int, row: "Model", environ: Mapping[str, str]) -> str:
     said = [f"key: {key_of(row, environ)}"]
     if not last_resort(row.provider):
         said.append(known(facts_of(row)))
+    if failed:
+        said.append(failed.rstrip("."))
     return f"{number}. {row.name} ({row.provider}/{row.model}{scope}), {'; '.join(said)}"
 
 
