@@ -251,7 +251,8 @@ class Attempt:
         cost_nano_usd: in billionths of a US dollar; None where the price is unknown, never 0 for that.
         key: which key of a pool was used, e.g. `"OPENAI_API_KEYS[2]"`: the variable and the place, never the key;
             None where there is only one.
-        uncounted: it may have cost something that nobody counted: it was left, or broke off, in the middle.
+        uncounted: it may have cost something that nobody counted: it was left, or broke off, in the middle. Its `usage`
+            and cost are what the vendor had counted until then.
     """
 
     name: str

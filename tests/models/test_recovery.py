@@ -118,6 +118,26 @@ async def test_a_vendor_that_dies_within_its_answer_is_continued_by_the_other(
     assert outcomes(reply.attempts) == [(OPENAI, error), (ANTHROPIC, None)]
 
 
+async def test_what_a_vendor_had_counted_when_it_broke_off_is_in_the_cost(
+    router: Router, vendors: VendorServer
+) -> None:
+    vendors.say(WHOLE, vendor="anthropic")
+    vendors.say("of France is Paris.", vendor="openai")
+    vendors.fail("anthropic", Fault.cut(3))
+
+    *_, last = [delta async for delta in router.stream(HELLO, model=ANTHROPIC, fallbacks=[OPENAI])]
+
+    assert last.reply is not None
+    broken, whole = last.reply.attempts
+    assert broken.error == "ProviderUnavailable"
+    assert broken.usage
+    assert broken.usage.input_tokens > 0
+    assert broken.cost_nano_usd
+    assert broken.uncounted
+    assert not whole.uncounted
+    assert last.reply.cost_usd == (broken.cost_nano_usd + (whole.cost_nano_usd or 0)) / 1e9
+
+
 async def test_vendors_that_all_hang_are_left_when_the_time_is_over(router: Router, vendors: VendorServer) -> None:
     vendors.fail("openai", Fault.hang())
     vendors.fail("anthropic", Fault.hang())

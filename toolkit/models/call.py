@@ -119,7 +119,7 @@ class Call:
             usage=usage,
             cost_nano_usd=cost,
             request_id=getattr(error, "request_id", None),
-            uncounted=usage is None and (begun or isinstance(error, ProviderTimeout | BadAnswer)),
+            uncounted=begun or isinstance(error, ProviderTimeout | BadAnswer),
         )
         self._keep(attempt, start)
 

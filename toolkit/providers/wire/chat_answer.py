@@ -50,6 +50,11 @@ class Answer:
         """Whether the answer's end mark has been read."""
         return self._answer.finish_reason is not None
 
+    @property
+    def usage(self) -> Usage | None:
+        """The tokens that the vendor has counted so far, None if it has not."""
+        return self._answer.usage
+
     def feed(self, data: Json, /) -> Delta | None:
         """The next chunk, or a whole body; what it adds, a piece without text where it adds only thoughts.
 

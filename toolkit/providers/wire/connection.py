@@ -13,7 +13,7 @@ import anyio
 import httpx2
 
 from toolkit.errors import BadAnswer, ProviderError, ToolkitError
-from toolkit.messages import Completion, Delta, Json
+from toolkit.messages import Completion, Delta, Json, Usage
 from toolkit.providers.wire.failures import error_of_exception, error_of_response, no_answer, request_id
 from toolkit.providers.wire.patience import Patience
 
@@ -76,6 +76,11 @@ class Reader(Protocol):
     @property
     def whole(self) -> bool:
         """Whether the answer's end mark has been read."""
+        ...
+
+    @property
+    def usage(self) -> Usage | None:
+        """The tokens that the vendor has counted so far, None if it has not."""
         ...
 
     def completion(self, request_id: str | None, /) -> Completion:
@@ -155,10 +160,15 @@ class Connection:
                         await self._finish(reader, events, response, min(_AFTERWARDS, timeout / 2))
                         break
             last = Delta(completion=reader.completion(request_id(response.headers)))
+        except ProviderError as broken:
+            broken.usage = reader.usage
+            raise
         except ToolkitError:
             raise
         except Exception as failure:  # noqa: BLE001 - whatever it is, it becomes a ProviderError
-            raise self._error(failure, timeout) from None
+            error = self._error(failure, timeout)
+            error.usage = reader.usage
+            raise error from None
         finally:
             patience.close()
         yield last

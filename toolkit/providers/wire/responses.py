@@ -147,6 +147,10 @@ class _Reader:
     def whole(self) -> bool:
         return self._answer.finish_reason is not None
 
+    @property
+    def usage(self) -> Usage | None:
+        return self._answer.usage
+
     def feed(self, data: Json, /) -> Delta | None:
         match data:
             case {"type": "response.output_text.delta", "output_index": index, "delta": text}:
