@@ -8,6 +8,7 @@ from tests.models.conftest import HELLO, Deaf, Dripping, Stage, outcomes
 from toolkit.errors import (
     AllModelsFailed,
     AuthenticationFailed,
+    ConfigError,
     ContextTooLong,
     ProviderUnavailable,
     RateLimited,
@@ -273,6 +274,38 @@ async def test_a_hedged_call_takes_the_faster_model_and_accounts_for_the_slower(
     assert (slow.error, slow.message, slow.uncounted) == ("Cancelled", "Another model was faster.", True)
     assert sorted(await stage.recorded()) == [("quick", "ok", None), ("slow", "cancelled", "Cancelled")]
     assert [health.inside for health in stage.router.health()] == [0, 0]
+
+
+@pytest.mark.parametrize("hedge", [0.0, -1.0, float("nan")])
+async def test_a_hedge_that_is_no_time_is_refused(stage: Stage, hedge: float) -> None:
+    vendor = await stage.add("a", "Never.")
+
+    with pytest.raises(ConfigError, match="hedge"):
+        await stage.router.complete(HELLO, hedge=hedge)
+    with pytest.raises(ConfigError, match="hedge"):
+        await anext(stage.router.stream(HELLO, hedge=hedge))
+    assert vendor.requests == []
+
+
+async def test_a_call_that_is_cancelled_before_it_asks_leaves_the_door_open(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached = asyncio.Event()
+
+    async def forever(*_: object, **__: object) -> list[float]:
+        reached.set()
+        await asyncio.Event().wait()
+        raise AssertionError("it is cancelled before")
+
+    await stage.add("a", "Hello.", config={"max_concurrency": 1})
+    monkeypatch.setattr(stage.ledger, "latencies", forever)
+    asking = asyncio.create_task(stage.router.complete(HELLO, hedge=True))
+    await reached.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+    assert (await stage.router.complete(HELLO)).text == "Hello."
 
 
 async def test_a_hedged_stream_goes_on_with_whose_words_come_first(stage: Stage) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from toolkit import providers
 from toolkit.db import Statement
-from toolkit.errors import ToolkitError
+from toolkit.errors import ConfigError, ToolkitError
 from toolkit.messages import Caller, ChatRequest, Completion, Delta, Embeddings, Reply
 from toolkit.models.call import Call, understood
 from toolkit.models.candidates import Candidates, Fallbacks, too_small_for
@@ -112,6 +112,7 @@ class Router:
             NotFound: there is no such model.
             ConfigError: the model is disabled, there is none to ask, or none that satisfies the requirements.
         """
+        _check(hedge)
         call = self._call("chat", caller, timeout, call_id, later)
         found = await self._candidates.find(request, model, scope, fallbacks, requirements)
 
@@ -159,6 +160,7 @@ class Router:
             StreamInterrupted: the answer broke off after some text, and nobody finished it.
             ToolkitError: before any text, what `complete` raises.
         """
+        _check(hedge)
         call = self._call("stream", caller, timeout, call_id, later)
         turns = self._turns(call, await self._candidates.find(request, model, scope, fallbacks, requirements))
         shown = Shown(on_interrupt)
@@ -275,9 +277,6 @@ class Router:
         self, call: Call, turns: Turns, leave: Pass, ask: Ask[T], hedge: Hedge
     ) -> Sequence["_Outcome[T]"]:
         """What came of an attempt, and of a second one at its side if it took long; an answer comes last."""
-        after = await self._patience(leave.model, "whole", hedge)
-        if after is None:
-            return [await self._attempt(call, turns, leave, ask)]
         passes = [leave]
 
         def second() -> Coroutine[Any, Any, _Outcome[T]] | None:
@@ -288,7 +287,10 @@ class Router:
             return self._attempt(call, turns, other, ask)
 
         try:
+            after = await self._patience(leave.model, "whole", hedge)
             first = self._attempt(call, turns, leave, ask)
+            if after is None:
+                return [await first]
             return await hedged(first, second, after=after, good=lambda outcome: outcome.error is None)
         finally:
             for each in passes:  # harmless for those who have given it back
@@ -363,6 +365,11 @@ class Router:
 
     async def _patience(self, model: Model, kind: Kind, hedge: Hedge) -> float | None:
         """Seconds after which a second model is asked at the side of `model`; None if nobody is, or it is unknown."""
-        if hedge is True:
-            return await self._pace.p95(model.name, kind)
-        return None if hedge is False else float(hedge)
+        if isinstance(hedge, bool):
+            return await self._pace.p95(model.name, kind) if hedge else None
+        return hedge
+
+
+def _check(hedge: Hedge) -> None:
+    if not isinstance(hedge, bool) and not hedge > 0:
+        raise ConfigError(f"hedge must be True, False or a number of seconds above 0 (it is {hedge}).")
