@@ -73,6 +73,21 @@ async def test_a_model_that_keeps_failing_is_passed_over_and_the_reply_says_so(s
     assert (await stage.recorded())[-1] == ("well", "ok", None)
 
 
+async def test_streams_that_fail_open_it_too(stage: Stage) -> None:
+    sick = await stage.add("sick", DOWN, ["Hel", DOWN], DOWN)
+    await stage.add("well", "lo.", "Hello.", "Hello.")
+    for _ in range(2):
+        async for _delta in stage.router.stream(HELLO):
+            pass
+    assert [health.failures for health in stage.router.health()] == [3, 0]
+
+    deltas = [delta async for delta in stage.router.stream(HELLO)]
+
+    assert deltas[-1].reply is not None
+    assert outcomes(deltas[-1].reply.attempts) == [("sick", "Resting"), ("well", None)]
+    assert len(sick.requests) == 3
+
+
 async def test_after_its_rest_it_is_tried_out_and_is_back_if_it_answers(stage: Stage) -> None:
     await broken(stage, "Back.", "Again.")
     stage.clock.now += 2.0
@@ -270,7 +285,8 @@ async def test_a_hedged_call_takes_the_faster_model_and_accounts_for_the_slower(
 
     assert reply.text == "Hello."
     assert deaf.cancelled
-    slow = next(attempt for attempt in reply.attempts if attempt.name == "slow")
+    slow, quick = reply.attempts
+    assert (slow.name, quick.name, quick.ok) == ("slow", "quick", True)
     assert (slow.error, slow.message, slow.uncounted) == ("Cancelled", "Another model was faster.", True)
     assert sorted(await stage.recorded()) == [("quick", "ok", None), ("slow", "cancelled", "Cancelled")]
     assert [health.inside for health in stage.router.health()] == [0, 0]
@@ -348,7 +364,8 @@ async def test_a_model_that_says_nothing_is_left_after_its_own_limit_for_the_fir
     await stage.put("a", deaf, config={"first_token_timeout": 0.01})
     await stage.add("b", "Hello.")
 
-    deltas = [delta async for delta in stage.router.stream(HELLO)]
+    async with asyncio.timeout(10):
+        deltas = [delta async for delta in stage.router.stream(HELLO)]
 
     assert deltas[-1].reply is not None
     assert outcomes(deltas[-1].reply.attempts) == [("a", "ProviderTimeout"), ("b", None)]
@@ -360,7 +377,8 @@ async def test_a_model_that_falls_silent_is_left_after_its_own_limit_for_silence
     await stage.put("a", deaf, config={"silence_timeout": 0.01})
     await stage.add("b", "lo.")
 
-    deltas = [delta async for delta in stage.router.stream(HELLO)]
+    async with asyncio.timeout(10):
+        deltas = [delta async for delta in stage.router.stream(HELLO)]
 
     assert deltas[-1].reply is not None
     assert deltas[-1].reply.text == "Hello."
