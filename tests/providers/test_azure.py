@@ -10,7 +10,8 @@ from tests.providers.conftest import HELLO, KEY, LONG
 from toolkit import providers
 from toolkit.errors import AuthenticationFailed, ConfigError, ContentRefused, ModelNotFound
 from toolkit.messages import ChatRequest
-from toolkit.providers.azure import connect, structured
+from toolkit.providers.azure import connect
+from toolkit.providers.wire.either import structured
 from toolkit.testing.vendors import Fault, VendorServer
 
 LIMITED = ChatRequest(HELLO.messages, temperature=0.2, max_tokens=9)

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any, Final
 
 from toolkit.errors import ConfigError
-from toolkit.providers.base import Structured, Vendor
+from toolkit.providers.base import Vendor
 from toolkit.providers.wire.chat import OPENAI, ChatCompletions
 from toolkit.providers.wire.connection import Connection, http_client
-from toolkit.providers.wire.either import Either, api
+from toolkit.providers.wire.either import Either, api, structured
 from toolkit.providers.wire.openai_sdk import connection, keep_to_itself
 from toolkit.providers.wire.responses import Responses
 from toolkit.providers.wire.row import address, key
@@ -72,11 +72,6 @@ def _dated(resource: str, version: str, secret: str, *, is_token: bool) -> Conne
     )
     keep_to_itself(client)
     return Connection(_PROVIDER, client, AsyncStream[object], secret)
-
-
-def structured(model: str) -> Structured:
-    """How a deployment answers in a schema: GPT-3.5 and the first GPT-4 have no form of their own for that."""
-    return "tool" if re.search(r"gpt-(?:35|3\.5|4(?![o.\d]))", model) else "native"
 
 
 VENDOR = Vendor(

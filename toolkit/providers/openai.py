@@ -6,7 +6,7 @@ from typing import Any
 from toolkit.providers.base import Vendor
 from toolkit.providers.wire.chat import OPENAI, SOMEWHERE, ChatCompletions
 from toolkit.providers.wire.connection import Connection, http_client
-from toolkit.providers.wire.either import Either, api
+from toolkit.providers.wire.either import Either, api, structured
 from toolkit.providers.wire.responses import Responses
 from toolkit.providers.wire.row import address, key
 
@@ -44,4 +44,5 @@ VENDOR = Vendor(
     variables={"api_key": "OPENAI_API_KEY", "base_url": "OPENAI_BASE_URL"},
     required=("api_key",),
     prices="openai",
+    structured=structured,
 )

@@ -26,6 +26,24 @@ async def path(vendors: VendorServer, model: str, **config: str) -> str:
     return vendors.requests[-1].path
 
 
+@pytest.mark.parametrize(
+    ("model", "how"),
+    [
+        ("gpt-6-luna", "native"),
+        ("gpt-4o", "native"),
+        ("gpt-4.1-mini", "native"),
+        ("gpt-4o-2024-05-13", "tool"),
+        ("gpt-4-turbo", "tool"),
+        ("gpt-3.5-turbo", "tool"),
+        ("gpt-35-turbo", "tool"),
+        ("o1-mini", "instruction"),
+        ("o1", "native"),
+    ],
+)
+def test_a_model_that_knows_no_form_for_it_is_asked_for_a_schema_in_another_way(model: str, how: str) -> None:
+    assert {providers.vendor(name).structured(model) for name in ("openai", "azure")} == {how}
+
+
 async def test_a_model_that_only_answers_by_responses_is_asked_so_and_another_by_chat(vendors: VendorServer) -> None:
     assert await path(vendors, "o3-pro") == "/v1/responses"
     assert await path(vendors, "gpt-4o") == "/v1/chat/completions"

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 from toolkit.errors import ConfigError, choices
 from toolkit.messages import ChatRequest, Completion, Delta, Embeddings
+from toolkit.providers.base import Structured
 from toolkit.providers.wire.chat import ChatCompletions
 from toolkit.providers.wire.responses import Responses
 
@@ -58,6 +59,13 @@ class Either:
     async def close(self) -> None:
         """Let go of the connection."""
         await self._chat.close()
+
+
+def structured(model: str) -> Structured:
+    """How OpenAI's model of that name, there or at Azure, answers in a schema: the first ones know no form for it."""
+    if re.match(r"o1-(?:mini|preview)", model):
+        return "instruction"  # and no tools either
+    return "tool" if re.match(r"gpt-(?:35|3\.5|4o-2024-05-13|4(?![o.\d]))", model) else "native"
 
 
 def api(provider: str, config: Mapping[str, Any]) -> Api | None:
