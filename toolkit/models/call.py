@@ -153,19 +153,18 @@ class Call:
 
     def _keep(self, attempt: Attempt, start: Start, *, cancelled: bool = False) -> None:
         self.attempts.append(attempt)
-        rows = self._ledger.rows(
-            attempt,
-            call_id=self.id,
-            number=sum(attempt.error != RESTING for attempt in self.attempts),
-            kind=self._kind,
-            caller=self._caller,
-            started_at=start.at,
-            cancelled=cancelled,
-        )
+        asked: dict[str, Any] = {
+            "call_id": self.id,
+            "number": sum(attempt.error != RESTING for attempt in self.attempts),
+            "kind": self._kind,
+            "caller": self._caller,
+            "started_at": start.at,
+            "cancelled": cancelled,
+        }
         if attempt.ok and self._later is not None:
-            self._later.extend(rows)
+            self._later.extend(self._ledger.rows(attempt, **asked))
         else:  # nobody waits for the ledger before the next model is asked
-            self._writing.append(asyncio.create_task(self._ledger.write(rows)))
+            self._writing.append(asyncio.create_task(self._ledger.record(attempt, **asked)))
 
     def failure(self) -> AllModelsFailed | DeadlineExceeded:
         """What is raised when nobody answered."""

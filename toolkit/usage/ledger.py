@@ -55,29 +55,9 @@ class Ledger:
         self.failures = 0
         self.last_failure: str | None = None
 
-    async def record(
-        self,
-        attempt: Attempt,
-        *,
-        call_id: str,
-        number: int,
-        kind: str,
-        caller: Caller,
-        started_at: datetime,
-        cancelled: bool = False,
-    ) -> None:
+    async def record(self, attempt: Attempt, **asked: Any) -> None:
         """Write one row, as `write` does; the arguments are those of `rows`."""
-        await self.write(
-            self.rows(
-                attempt,
-                call_id=call_id,
-                number=number,
-                kind=kind,
-                caller=caller,
-                started_at=started_at,
-                cancelled=cancelled,
-            )
-        )
+        await self.write(self.rows(attempt, **asked))
 
     def rows(
         self,
