@@ -29,6 +29,9 @@ from toolkit.testing.wire import Script, Wire
 
 __all__ = ["Asked", "Fault", "VendorServer"]
 
+_HEARD = 0.1
+"""Seconds before a connection is cut, in which a client reads what was sent before: its library may forget the rest."""
+
 _SECRET = frozenset({"authorization", "x-api-key", "cookie", "proxy-authorization"})
 _STREAM = {"cache-control": "no-cache", "transfer-encoding": "chunked"}
 _JSON = {"content-type": "application/json"}
@@ -321,6 +324,8 @@ class _Answering:
             return False
         if number != min(fault.after, pieces):
             return False
+        if fault.kind == "cut":
+            await asyncio.sleep(_HEARD)
         self._strikes()
         match fault.kind:
             case "stall":
