@@ -10,6 +10,7 @@ from toolkit.errors import (
     AuthenticationFailed,
     ConfigError,
     ContextTooLong,
+    ProviderTimeout,
     ProviderUnavailable,
     RateLimited,
     StreamInterrupted,
@@ -396,6 +397,23 @@ async def test_a_model_that_drips_is_left_while_another_can_still_end_in_time(st
     assert reply.text == "drip " * 10 + "the end."
     assert outcomes(reply.attempts) == [("a", "ProviderTimeout"), ("b", None)]
     assert reply.attempts[0].message == "a speaks too slowly to end in time."
+
+
+async def test_a_model_that_speaks_quickly_is_no_drip_however_late_it_began(stage: Stage) -> None:
+    await stage.add("slow", stage.clock.passing(40.0, ProviderTimeout("Silence.", provider="scripted")))
+    await stage.put("late", Dripping(stage.clock, 0.25))
+    other = await stage.add("other", "Never.")
+
+    heard = 0
+    stream = stage.router.stream(HELLO, timeout=60.0)
+    async for _ in stream:
+        heard += 1
+        if stage.clock.now > 1050.0:  # in the fifth of the time that one who drips does not get
+            break
+    await stream.aclose()
+
+    assert heard > 30
+    assert other.requests == []
 
 
 async def test_a_model_that_drips_alone_is_heard_until_the_deadline(stage: Stage) -> None:

@@ -56,6 +56,7 @@ class Speech:
         self._start = call.start()
         self._held: list[Delta] = []
         self._pieces = 0
+        self._left_at_first = 0.0  # seconds of the call that were left when the first piece came
         self._stream: AsyncIterator[Delta] | None = None
         self._open = AsyncExitStack()
         self._ended = False
@@ -156,6 +157,8 @@ class Speech:
             if wait > left - spare:
                 raise self._too_late(spare) from None
             raise
+        if not self._pieces:
+            self._left_at_first = self._call.left()
         self._pieces += 1
         self.begun = self.begun or bool(piece.text or piece.tool_calls)
         self.completion = piece.completion
@@ -169,5 +172,5 @@ class Speech:
         """Seconds at the end of the call that one who drips does not get, because another could finish the answer."""
         if not (self._others and self._pieces):
             return 0.0
-        spent = self._call.seconds - left
+        spent = self._left_at_first - left  # what came before its first piece says nothing of how fast it speaks
         return self._call.seconds * RESERVE if spent / self._pieces > SLOW else 0.0
