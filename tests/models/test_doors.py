@@ -133,6 +133,15 @@ def test_health_tells_of_each_key_by_its_place_and_never_the_key(doors: Doors) -
     assert "k1" not in repr((first, second, third))
 
 
+def test_health_repeats_no_key_although_a_provider_does(doors: Doors, environ: dict[str, str]) -> None:
+    environ["KEYS"] = "an-unusual-secret"
+    refused = AuthenticationFailed("The key an-unusual-secret is wrong.", provider="openai", status=401)
+    doors.leave(enter(doors), refused)
+
+    (health,) = doors.health()
+    assert health.message == "The key *** is wrong."
+
+
 async def test_who_waits_is_woken_when_a_pass_is_given_back(doors: Doors) -> None:
     row = replace(ROW, config={"max_concurrency": 1}, auth={"api_key_env": "KEYS"})
     leave = enter(doors, row)

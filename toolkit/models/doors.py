@@ -8,8 +8,9 @@ from typing import Final
 
 from toolkit.errors import ToolkitError
 from toolkit.models.breaker import Breaker, State
-from toolkit.models.keys import Key, keys_of
+from toolkit.models.keys import Key, keys_of, secrets_of
 from toolkit.models.model import Model
+from toolkit.redaction import redact
 from toolkit.stamps import now as calendar_now
 
 _MOST: Final = 1000
@@ -172,12 +173,16 @@ class Doors:
                 state=door.breaker.state(moment),
                 failures=door.breaker.failures,
                 until=None if door.breaker.until is None else today + timedelta(seconds=door.breaker.until - moment),
-                message=None if door.breaker.error is None else str(door.breaker.error),
+                message=self._told(door),
                 inside=door.inside,
             )
             for doors in self._doors.values()
             for door in doors
         ]
+
+    def _told(self, door: Door) -> str | None:
+        error = door.breaker.error
+        return None if error is None else redact(str(error), *secrets_of(door.model, self._environ))
 
     def _forget(self) -> None:
         """Make room: models without a row may be named without end."""
