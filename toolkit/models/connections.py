@@ -79,8 +79,10 @@ class Connections:
             if not connection.provider.done():
                 async with asyncio.timeout(within):
                     await asyncio.shield(connection.provider)
-            provider = connection.provider.result()
-            yield connection.shaped.setdefault(model.structured, shaped(provider, model.structured))
+            how = model.structured
+            if how not in connection.shaped:
+                connection.shaped[how] = shaped(connection.provider.result(), how)
+            yield connection.shaped[how]
         finally:
             connection.users -= 1
             self._close_if_unused(connection)

@@ -60,7 +60,7 @@ class Model:
 
     @property
     def timeout(self) -> float | None:
-        """The most seconds that one attempt may take, None where the row does not say."""
+        """The most seconds that one attempt, or one wait within a stream, may take; None where the row does not say."""
         return self.config.get("timeout")
 
     @property

@@ -37,7 +37,7 @@ class _Later:
 
 
 class Turns:
-    """Who is asked next. No model that failed is asked again in a call while another one has not been asked.
+    """Who is asked next. But for a retry at once, no model is asked again in a call while another one has not been.
 
     Args:
         call: whose deadline holds.
