@@ -23,6 +23,8 @@ FLOORS = {
     "toolkit.search": 4,
     "toolkit.sessions": 4,
     "toolkit.prompts": 4,
+    "toolkit.jobs": 4,
+    "toolkit.webhooks": 4,
     "toolkit.toolkit": 5,
     "toolkit.builtin": 5,
     "toolkit.bridge": 5,
@@ -33,7 +35,7 @@ FLOORS = {
     "notebooks": 6,
 }
 WORDS, HOUSE = 0, 5  # on these floors neighbours are one room
-DRIVERS = {"sqlite3": "toolkit.db", "sqlite_utils": "toolkit.db", "asyncpg": "toolkit.db"}
+DRIVERS = {"sqlite3": "toolkit.db", "sqlite_utils": "toolkit.db", "asyncpg": "toolkit.db", "redis": "toolkit.db"}
 SDKS = {"openai": "toolkit.providers", "anthropic": "toolkit.providers"}
 MOST_LINES = 450
 

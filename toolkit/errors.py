@@ -25,6 +25,7 @@
     ├── StreamInterrupted          the answer broke off; `text` is what had arrived
     ├── AllModelsFailed            every candidate was tried; see `attempts`
     ├── DeadlineExceeded           the time given for the whole call ran out; see `attempts`
+    ├── BudgetExceeded             what may be spent today is spent; no model was asked
     ├── AnswerInvalid              the answers did not fit `response_model`; `errors` says what of the last one
     └── ToolError                  a tool failed; the model may read the message
         └── ToolArgumentsError     the arguments do not fit the tool's parameters
@@ -199,6 +200,18 @@ class DeadlineExceeded(ToolkitError):
     def __init__(self, seconds: float, attempts: Sequence["Attempt"] = ()) -> None:
         self.attempts = tuple(attempts)
         super().__init__(" ".join([f"No answer within {seconds:g} s.", *_reasons(self.attempts)]))
+
+
+class BudgetExceeded(ToolkitError):
+    """What may be spent in a day is spent or set aside; no model was asked.
+
+    Attributes:
+        retry_after: seconds until the next day begins, in UTC.
+    """
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class AnswerInvalid(ToolkitError):

@@ -47,6 +47,7 @@ class Message:
         tool_call_id: the call that a `tool` message answers.
         opaque: what a vendor wants back word for word with this message, e.g. its signed thoughts before a tool call,
             by the wire that it was said on (`"messages"`, `"responses"`). Nobody else reads it.
+        pinned: it is kept before the model however long the conversation grows.
     """
 
     role: Role
@@ -55,6 +56,7 @@ class Message:
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
     opaque: Mapping[str, Any] = field(default_factory=dict)
+    pinned: bool = False
 
     def to_json(self) -> Json:
         """The message as JSON, without what is empty."""
@@ -67,6 +69,8 @@ class Message:
             out["tool_call_id"] = self.tool_call_id
         if self.opaque:
             out["opaque"] = dict(self.opaque)
+        if self.pinned:
+            out["pinned"] = True
         return out
 
     @classmethod
@@ -79,6 +83,7 @@ class Message:
             tool_calls=tuple(ToolCall(c["id"], c["name"], c["arguments"]) for c in value.get("tool_calls", ())),
             tool_call_id=value.get("tool_call_id"),
             opaque=value.get("opaque", {}),
+            pinned=value.get("pinned", False),
         )
 
 
@@ -226,11 +231,18 @@ class Caller:
         user: the person.
         origin: the application.
         session_id: the conversation.
+        authenticated: `user` is proven: somebody else's session is then as good as none.
     """
 
     user: str | None = None
     origin: str | None = None
     session_id: str | None = None
+    authenticated: bool = False
+
+    @property
+    def owner(self) -> str | None:
+        """Whose sessions alone may be seen; None is everyone's."""
+        return self.user if self.authenticated else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +299,7 @@ class Reply:
         parsed: the answer as an instance of `response_model`, None without one.
         cached: whether it came from the response cache.
         milliseconds: from the question to the end of the answer.
+        trimmed: how many of the conversation's oldest messages the model was not told, because its window is too small.
     """
 
     message: Message
@@ -298,6 +311,7 @@ class Reply:
     parsed: Any = None
     cached: bool = False
     milliseconds: float = 0.0
+    trimmed: int = 0
 
     @property
     def text(self) -> str:

@@ -3,12 +3,17 @@
 A variable of the process wins over the same one in a file `.env` of the working directory.
 """
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, TypeAlias, get_args
 
 from toolkit.errors import ConfigError
+
+Record: TypeAlias = Literal["none", "once", "new_episodes", "all"]
+"""Which calls are recorded to a cassette; the words are those of pytest-recording."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,20 @@ class Settings:
         default_model: a name, or `provider/model`: asked before the chain where no model is named, and what `"default"`
             means where no row is marked as the default.
         session_ttl: seconds that an unused session lives.
+        summary_model: the model that sums up the beginning of a conversation that outgrows a window; None: nobody does.
+        cache_ttl: seconds that an answer may be given again where the caller does not say; None: only who asks for it.
+        cache_max_mb: megabytes of answers that are kept, at most.
+        cache_similarity: how alike two questions must be to get the same answer, from 0 to 1; None: the very same.
+        embedding_model: what turns questions into vectors, `provider/model` or a name.
+        rate_limit_rpm: requests per minute of each user; None is no limit.
+        rate_limit_tpm: tokens per minute of each user; None is no limit.
+        budget_usd_per_day: what all together may spend in a day, in US dollars; None is no limit.
+        redis_url: where limits and cached answers are kept instead of the database, None: in the database.
+        tools_file: tools that are HTTP calls, and other MCP servers; None without one.
+        code_roots: folders whose code the built-in tools may read; none is the working directory.
+        webhook_urls: who is told of events.
+        cassette: the file that calls are recorded to and replayed from; None: models are asked.
+        record: `none`, `once`, `new_episodes` or `all`: which calls are recorded.
         prompts_dir: a folder of the user's own prompts, None without one.
         log_level: a level of Python's logging.
         slow_query_ms: milliseconds from which on a statement to the database is logged as slow; 0 is never.
@@ -35,6 +54,20 @@ class Settings:
     max_connections: int = 10
     default_model: str | None = None
     session_ttl: int = 86_400
+    summary_model: str | None = None
+    cache_ttl: int | None = None
+    cache_max_mb: int = 256
+    cache_similarity: float | None = None
+    embedding_model: str | None = None
+    rate_limit_rpm: int | None = None
+    rate_limit_tpm: int | None = None
+    budget_usd_per_day: float | None = None
+    redis_url: str | None = None
+    tools_file: Path | None = None
+    code_roots: tuple[Path, ...] = ()
+    webhook_urls: tuple[str, ...] = ()
+    cassette: Path | None = None
+    record: Record = "none"
     prompts_dir: Path | None = None
     log_level: str = "WARNING"
     slow_query_ms: int = 500
@@ -52,7 +85,6 @@ class Settings:
             ConfigError: a value that cannot be used; the message names its variable.
         """
         env = read_environ() if environ is None else environ
-        prompts = env.get("TOOLKIT_PROMPTS_DIR")
         settings = cls(
             database_url=database_url or env.get("TOOLKIT_DATABASE_URL") or env.get("DATABASE_URL") or default_url(),
             schema=env.get("TOOLKIT_SCHEMA") or "toolkit",
@@ -60,7 +92,21 @@ class Settings:
             max_connections=_whole(env, "TOOLKIT_MAX_CONNECTIONS", default=10, least=1),
             default_model=env.get("TOOLKIT_DEFAULT_MODEL") or None,
             session_ttl=_whole(env, "TOOLKIT_SESSION_TTL", default=86_400, least=1),
-            prompts_dir=Path(prompts) if prompts else None,
+            summary_model=env.get("TOOLKIT_SUMMARY_MODEL") or None,
+            cache_ttl=_whole_or_none(env, "TOOLKIT_CACHE_TTL"),
+            cache_max_mb=_whole(env, "TOOLKIT_CACHE_MAX_MB", default=256, least=1),
+            cache_similarity=_number(env, "TOOLKIT_CACHE_SIMILARITY", most=1.0),
+            embedding_model=env.get("TOOLKIT_EMBEDDING_MODEL") or None,
+            rate_limit_rpm=_whole_or_none(env, "TOOLKIT_RATE_LIMIT_RPM"),
+            rate_limit_tpm=_whole_or_none(env, "TOOLKIT_RATE_LIMIT_TPM"),
+            budget_usd_per_day=_number(env, "TOOLKIT_BUDGET_USD_PER_DAY"),
+            redis_url=env.get("TOOLKIT_REDIS_URL") or None,
+            tools_file=_path(env, "TOOLKIT_TOOLS_FILE"),
+            code_roots=tuple(Path(part) for part in env.get("TOOLKIT_CODE_ROOTS", "").split(os.pathsep) if part),
+            webhook_urls=tuple(env.get("TOOLKIT_WEBHOOK_URLS", "").replace(",", " ").split()),
+            cassette=_path(env, "TOOLKIT_CASSETTE"),
+            record=_record(env.get("TOOLKIT_RECORD") or "none"),
+            prompts_dir=_path(env, "TOOLKIT_PROMPTS_DIR"),
             log_level=_level(env.get("TOOLKIT_LOG_LEVEL") or "WARNING"),
             slow_query_ms=_whole(env, "TOOLKIT_SLOW_QUERY_MS", default=500, least=0),
             environ=env,
@@ -97,6 +143,37 @@ def _whole(env: Mapping[str, str], name: str, *, default: int, least: int) -> in
     if not text.strip().isdecimal() or int(text) < least:
         raise ConfigError(f"{name} is {text!r}; it must be a whole number of at least {least}.")
     return int(text)
+
+
+def _whole_or_none(env: Mapping[str, str], name: str) -> int | None:
+    return _whole(env, name, default=0, least=1) if env.get(name) else None
+
+
+def _number(env: Mapping[str, str], name: str, *, most: float = math.inf) -> float | None:
+    text = env.get(name)
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= most or math.isinf(value):
+        bound = "above 0" if math.isinf(most) else f"above 0 and at most {most:g}"
+        raise ConfigError(f"{name} is {text!r}; it must be a number {bound}.")
+    return value
+
+
+def _path(env: Mapping[str, str], name: str) -> Path | None:
+    text = env.get(name)
+    return Path(text) if text else None
+
+
+def _record(text: str) -> Record:
+    for word in get_args(Record):
+        if text.lower() == word:
+            known: Record = word
+            return known
+    raise ConfigError(f"TOOLKIT_RECORD is {text!r}; it must be one of {', '.join(get_args(Record))}.")
 
 
 def _level(text: str) -> str:

@@ -29,7 +29,9 @@ INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES (:ver
 APPLIED = "SELECT version, name, checksum, applied_at FROM schema_migrations ORDER BY version"
 
 _FILE = re.compile(r"(?P<version>\d{4})_(?P<name>\w+)(?:\.(?P<dialect>sqlite|postgres))?\.sql")
-_TABLE = re.compile(r"^\s*CREATE\s+(?:VIRTUAL\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(\w+)", re.IGNORECASE | re.MULTILINE)
+_TABLE = re.compile(
+    r"^\s*CREATE\s+(?:(?:VIRTUAL|UNLOGGED)\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(\w+)", re.IGNORECASE | re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)

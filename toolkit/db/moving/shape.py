@@ -15,6 +15,9 @@ LEFT_BEHIND = frozenset(
         "schema_migrations",  # each database remembers its own migrations
         "commits",  # of the server's own transactions
         "events",  # an outbox: its places mean nothing to listeners elsewhere
+        "webhooks",  # places in that outbox
+        "rates",  # of the last minute
+        "cache",  # whatever is asked again is cached again
     }
 )
 
