@@ -13,14 +13,26 @@ CREATE TABLE limits (
 -- the disk.
 CREATE UNLOGGED TABLE rates (
     key                 TEXT PRIMARY KEY,               -- rpm:user:ada
-    tat                 BIGINT NOT NULL                 -- theoretical arrival time, nanoseconds since 1970
+    tat                 BIGINT NOT NULL                 -- theoretical arrival time, microseconds since 1970
 ) WITH (fillfactor = 50);
 CREATE INDEX rates_by_age ON rates (tat);
 
--- What was spent or set aside today, per budget.
+-- What was spent or set aside in a day, per budget.
 CREATE TABLE spending (
     day                 TEXT NOT NULL,                  -- in UTC, YYYY-MM-DD
     key                 TEXT NOT NULL,                  -- user:ada
     nano_usd            BIGINT NOT NULL,
+    unpriced            BIGINT NOT NULL,                -- requests whose price nobody knows; they count as 0
     PRIMARY KEY (day, key)
+);
+
+-- What comes to the above when the price of a request is known. It is written with the request's row in the ledger,
+-- where rows that many requests share would make them wait for each other; the next request takes it over.
+CREATE TABLE settlements (
+    day                 TEXT NOT NULL,
+    key                 TEXT NOT NULL,
+    id                  TEXT NOT NULL,                  -- of the admission
+    nano_usd            BIGINT NOT NULL,                -- the price less what was set aside
+    unpriced            BIGINT NOT NULL,
+    PRIMARY KEY (day, key, id)
 );

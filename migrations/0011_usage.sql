@@ -1,7 +1,10 @@
 -- Sums by day, so that a year of calls is quick to ask; and every call of a tool.
 -- A row of `calls` is in the sums exactly if it is `rolled`; what is not yet is added when the sums are asked for.
 ALTER TABLE calls ADD COLUMN rolled BOOLEAN NOT NULL DEFAULT FALSE;
-CREATE INDEX calls_not_rolled ON calls (id) WHERE NOT rolled;
+CREATE INDEX calls_not_rolled ON calls (day) WHERE NOT rolled;
+-- The newest calls are read in this order, however many a day has.
+DROP INDEX calls_by_day;
+CREATE INDEX calls_by_day ON calls (day, started_at);
 
 CREATE TABLE usage_daily (
     day                 TEXT NOT NULL,                  -- in UTC, YYYY-MM-DD
@@ -11,12 +14,14 @@ CREATE TABLE usage_daily (
     origin              TEXT NOT NULL,                  -- likewise
     calls               BIGINT NOT NULL,                -- failed and cancelled ones too, cached ones not
     failures            BIGINT NOT NULL,
-    cached              BIGINT NOT NULL,                -- answers that came from the cache
+    cached              BIGINT NOT NULL,                -- answers that came from the cache; nothing else counts them
+    cacheable           BIGINT NOT NULL,                -- answers that could have come from it: not those of embeddings
     input_tokens        BIGINT NOT NULL,
     output_tokens       BIGINT NOT NULL,
-    cost_nano_usd       BIGINT,                         -- the known ones; NULL where none is known
-    priced_calls        BIGINT NOT NULL,
-    unpriced_calls      BIGINT NOT NULL,
+    cost_nano_usd       BIGINT NOT NULL,                -- of those whose cost is known
+    costs               BIGINT NOT NULL,                -- how many these are; with none the cost is unknown
+    priced_calls        BIGINT NOT NULL,                -- answers whose price is known
+    unpriced_calls      BIGINT NOT NULL,                -- the other answers
     milliseconds        DOUBLE PRECISION NOT NULL,
     PRIMARY KEY (day, name, provider, user_id, origin)
 );
@@ -39,4 +44,5 @@ CREATE TABLE tool_calls (
     day                 TEXT NOT NULL                   -- of started_at in UTC, YYYY-MM-DD
 );
 CREATE INDEX tool_calls_by_call ON tool_calls (call_id) WHERE call_id IS NOT NULL;
-CREATE INDEX tool_calls_by_day ON tool_calls (day);
+CREATE INDEX tool_calls_by_session ON tool_calls (session_id) WHERE session_id IS NOT NULL;
+CREATE INDEX tool_calls_by_day ON tool_calls (day, started_at);

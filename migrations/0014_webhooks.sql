@@ -4,6 +4,7 @@ CREATE TABLE webhooks (
     address             TEXT NOT NULL,                  -- without user, password and query
     cursor              TEXT NOT NULL,                  -- the place in the change feed after the last event it took
     failures            BIGINT NOT NULL,                -- in a row
+    dropped             BIGINT NOT NULL,                -- events that were given up
     last_error          TEXT,                           -- in one sentence; NULL where the last one was taken
     next_at             TIMESTAMPTZ NOT NULL,           -- not before
     holder              TEXT,                           -- the process that tells it

@@ -2,6 +2,8 @@
 
     ToolkitError
     ├── ConfigError                a setting, an argument or a row cannot be used as written
+    │   └── CassetteError          a recording cannot be read, written or used so
+    │       └── CassetteMiss       the call is not in the recording that is replayed
     ├── NotFound                   no such model, session, tool, document or chunk
     │   └── SessionExpired         it was there; its time to live ran out
     ├── Conflict                   it is there already, or was changed by someone else meanwhile
@@ -49,6 +51,14 @@ class ToolkitError(Exception):
 
 class ConfigError(ToolkitError):
     """A setting, an argument or a row cannot be used as written."""
+
+
+class CassetteError(ConfigError):
+    """A cassette cannot be read, written or used so; no other model is asked."""
+
+
+class CassetteMiss(CassetteError):
+    """The call is not in the cassette that is replayed; the message shows the nearest one that is."""
 
 
 class NotFound(ToolkitError):

@@ -18,6 +18,7 @@ LEFT_BEHIND = frozenset(
         "webhooks",  # places in that outbox
         "rates",  # of the last minute
         "cache",  # whatever is asked again is cached again
+        "cache_leases",  # of who is asking at present
     }
 )
 
