@@ -51,7 +51,7 @@ def forget() -> None:
 def test_every_file_of_the_folder_is_a_vendor_and_what_they_share_is_none() -> None:
     folder = Path(providers.__file__).parent
     files = {path.name.removesuffix(".py") for path in folder.iterdir() if not path.name.startswith("_")}
-    assert set(providers.known()) == files - {"base", "wire"}
+    assert set(providers.known()) == files - {"base", "batches", "cassette", "wire"}
     assert {"openai", "anthropic", "azure", "google", "groq", "fireworks", "ollama", "offline"} <= set(
         providers.known()
     )
@@ -73,7 +73,7 @@ def test_a_name_that_nobody_has_is_an_error_that_says_what_there_is() -> None:
     assert not providers.last_resort("opnai")
 
 
-@pytest.mark.parametrize("name", ["base", "wire", "wire.chat", "", "../settings", "offline.quotes"])
+@pytest.mark.parametrize("name", ["base", "batches", "cassette", "wire", "wire.chat", "", "../settings", "offline.quotes"])
 def test_what_lies_beside_the_vendors_is_none(name: str) -> None:
     with pytest.raises(ConfigError, match="There is no provider"):
         providers.vendor(name)

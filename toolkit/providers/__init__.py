@@ -16,7 +16,7 @@ from toolkit.providers.base import Provider, Vendor
 ENTRY_POINTS: Final = "toolkit.providers"
 """The group in which other packages name their vendors: `mistral = "my_package.mistral:VENDOR"`."""
 
-_NO_VENDORS = frozenset({"base", "wire"})
+_NO_VENDORS = frozenset({"base", "batches", "cassette", "wire"})
 
 
 @cache

@@ -21,9 +21,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from toolkit.messages import Completion, Json, Message, ToolCall
-from toolkit.testing import openai_wire
+from toolkit.testing import anthropic_wire, openai_wire
+from toolkit.testing.anthropic_batches import AnthropicBatches
+from toolkit.testing.batch_plan import BatchPlan
 from toolkit.testing.faults import Fault
 from toolkit.testing.listener import Exchange, HttpRequest, Listener
+from toolkit.testing.openai_batches import OpenAIBatches
 from toolkit.testing.routes import VENDORS, WIRES, Route, find
 from toolkit.testing.wire import Script, Wire
 
@@ -70,6 +73,8 @@ class VendorServer:
 
     Attributes:
         requests: what was asked, oldest first.
+        batch_plan: how the vendors' own batches turn out.
+        batches: those batches, by vendor.
     """
 
     def __init__(self, reply: Callable[[Json], str | Message | Completion] | None = None) -> None:
@@ -80,6 +85,13 @@ class VendorServer:
         self._numbers = itertools.count(1)
         self._answers: dict[str | None, deque[Completion]] = {name: deque() for name in (None, *VENDORS)}
         self._faults: dict[str, deque[_Planned]] = {name: deque() for name in VENDORS}
+        self.batch_plan = BatchPlan()
+        self.batches: dict[str, OpenAIBatches | AnthropicBatches] = {
+            "openai": OpenAIBatches(self.batch_plan, lambda body: self._in_batch(openai_wire, body)),
+            "anthropic": AnthropicBatches(
+                self.batch_plan, lambda body: self._in_batch(anthropic_wire, body), lambda: self.anthropic_url
+            ),
+        }
 
     def url(self, vendor: str) -> str:
         """The address at which the server is `vendor`; its paths follow behind it."""
@@ -177,6 +189,9 @@ class VendorServer:
         answering = _Answering(wire, f"req_{next(self._numbers)}", asked, self._next_fault(vendor))
         if await answering.fails_before_it_begins(exchange):
             return
+        if vendor in self.batches and (played := self.batches[vendor].serve(request.method, f"/{rest}", request.body)):
+            await exchange.send(played[0], {**_JSON, **wire.headers(answering.request_id)}, played[1])
+            return
         if body is None:
             await answering.refuse(exchange, 400, "The request's body is not a JSON object.")
         elif found is None:
@@ -208,6 +223,10 @@ class VendorServer:
             await answering.stream(exchange, wire.script(answer, body, answering.request_id))
         else:
             await answering.send(exchange, wire.whole(answer, body, answering.request_id))
+
+    def _in_batch(self, wire: Wire, body: Json) -> Json:
+        """What a vendor answers to one of a batch; nobody waits, so that no fault strikes."""
+        return wire.whole(_completion(self._usual(wire, body)), body, f"req_{next(self._numbers)}")
 
     def _usual(self, wire: Wire, body: Json) -> str | Message | Completion:
         return self._reply(body) if self._reply else _echo(wire.question(body), body)

@@ -20,6 +20,7 @@ from toolkit.messages import (
     Usage,
 )
 from toolkit.providers.wire.chat_answer import Answer, embeddings
+from toolkit.providers.wire.chat_batch import ChatBatches
 from toolkit.providers.wire.connection import Connection
 from toolkit.providers.wire.failures import no_answer
 from toolkit.providers.wire.strict import strict
@@ -138,6 +139,11 @@ class ChatCompletions:
             vectors += found.vectors
             usage = found.usage if usage is None or found.usage is None else usage + found.usage
         return Embeddings(vectors, usage, request_id)
+
+    @property
+    def batches(self) -> ChatBatches:
+        """The vendor's batches, where it has OpenAI's."""
+        return ChatBatches(self._connection, self._provider, self._body, self._answer)
 
     async def close(self) -> None:
         """Let go of the connection."""

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from functools import cache
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
@@ -172,6 +172,20 @@ class Connection:
         finally:
             patience.close()
         yield last
+
+    async def use(self, call: Callable[[Any], Awaitable[T]], *, timeout: float) -> T:
+        """What `call` makes of the SDK's client: for what is no question and no answer, as files and batches are.
+
+        Raises:
+            ProviderError: it failed, or took more than `timeout` seconds.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                return await call(self._client)
+        except ToolkitError:
+            raise
+        except Exception as failure:  # noqa: BLE001 - whatever it is, it becomes a ProviderError
+            raise self._error(failure, timeout) from None
 
     async def close(self) -> None:
         """Close the connections."""

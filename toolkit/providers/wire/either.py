@@ -8,6 +8,7 @@ from toolkit.errors import ConfigError, choices
 from toolkit.messages import ChatRequest, Completion, Delta, Embeddings
 from toolkit.providers.base import Structured
 from toolkit.providers.wire.chat import ChatCompletions
+from toolkit.providers.wire.chat_batch import ChatBatches
 from toolkit.providers.wire.responses import Responses
 
 Api: TypeAlias = Literal["chat", "responses"]
@@ -55,6 +56,11 @@ class Either:
     async def embed(self, texts: Sequence[str], /, model: str, *, timeout: float) -> Embeddings:
         """One vector per text, in order."""
         return await self._chat.embed(texts, model, timeout=timeout)
+
+    @property
+    def batches(self) -> ChatBatches:
+        """The vendor's batches, which are asked on the wire of most models."""
+        return self._chat.batches
 
     async def close(self) -> None:
         """Let go of the connection."""

@@ -14,6 +14,7 @@ from toolkit.providers.wire.claude_schema import claude_schema
 from toolkit.providers.wire.connection import Connection
 from toolkit.providers.wire.failures import error_of_exception
 from toolkit.providers.wire.messages_answer import Answer, blocks_of, call_blocks, text_blocks
+from toolkit.providers.wire.messages_batch import MessageBatches
 
 _MESSAGES: Final = "/v1/messages"
 
@@ -65,6 +66,11 @@ class Messages:
             f"{self._provider} has no models for embeddings ({model!r}); use one of another provider.",
             provider=self._provider,
         )
+
+    @property
+    def batches(self) -> MessageBatches:
+        """The vendor's batches, where it has Anthropic's."""
+        return MessageBatches(self._connection, self._provider, self._body)
 
     async def close(self) -> None:
         """Let go of the connection."""
