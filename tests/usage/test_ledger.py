@@ -12,7 +12,8 @@ from toolkit.errors import ConfigError, DatabaseFull
 from toolkit.messages import Attempt, Caller, Usage
 from toolkit.settings import Settings
 from toolkit.stamps import new_id, now
-from toolkit.usage.ledger import _LATENCIES, Ledger
+from toolkit.usage.ledger import Ledger
+from toolkit.usage.reports import LATENCIES
 
 FEW = Usage(10, 5)
 ADA = Caller(user="ada", origin="notebook", session_id="s1")
@@ -219,7 +220,7 @@ async def test_a_call_belongs_to_its_day_in_utc(ledger: Ledger) -> None:
 
 
 async def test_usage_by_something_else_is_refused_in_words(ledger: Ledger) -> None:
-    with pytest.raises(ConfigError, match="choose model, user, origin, day or provider"):
+    with pytest.raises(ConfigError, match="choose model, user, origin, day, provider or session"):
         await ledger.by("colour")  # type: ignore[arg-type]  # what a face may pass on
     with pytest.raises(ConfigError, match="between 1 and"):
         await ledger.stats(days=0)
@@ -262,7 +263,7 @@ async def test_latencies_are_read_from_an_index_however_much_was_asked(ledger: L
     )
     explain = "EXPLAIN" if db.dialect == "postgres" else "EXPLAIN QUERY PLAN"
 
-    plan = await db.fetch_all(f"{explain} {_LATENCIES}", name="other", limit=200)
+    plan = await db.fetch_all(f"{explain} {LATENCIES}", name="other", limit=200)
 
     steps = " ".join(str(value) for row in plan for value in dict(row).values())
     assert "calls_by_name" in steps

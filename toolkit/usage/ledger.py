@@ -1,59 +1,72 @@
-"""The ledger: one row for each time a model was asked, whether it answered or not."""
+"""The ledger: one row for each time a model was asked, whether it answered or not, and for each call of a tool."""
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, TypeAlias
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
 
-from toolkit.db import Database, Row, Statement
-from toolkit.db.feed import event
-from toolkit.errors import ConfigError
+from toolkit.db import Database, Statement
+from toolkit.db.keepable import keepable
+from toolkit.errors import ConfigError, DatabaseError
 from toolkit.messages import Attempt, Caller
 from toolkit.redaction import redact
 from toolkit.stamps import new_id, now
-from toolkit.usage.records import Call, UsageRow, UsageStats, call_of, usage_row, usd, values_of
+from toolkit.usage import entries, sums
+from toolkit.usage.arrears import Arrears
+from toolkit.usage.records import values_of
+from toolkit.usage.reports import Dimension, Reports, day_of
+from toolkit.usage.spool import Spool
 
-Dimension: TypeAlias = Literal["model", "user", "origin", "day", "provider"]
+__all__ = ["Dimension", "Ledger"]
+
+BATCH: Final = 1000
+"""Rows that are brought into the sums in one transaction."""
 
 _PATIENCE = 5.0  # seconds that an answer waits for its own row
-_MAX_DAYS = 36_500
-_MOST_TEXT = 500  # characters of a name in an event
-_KEEP = """
-INSERT INTO calls (id, call_id, attempt, kind, name, provider, model, session_id, user_id, origin,
-                   status, error, message, http_status, request_id, input_tokens, output_tokens,
-                   cached_tokens, cache_write_tokens, reasoning_tokens, usage_more, cost_nano_usd, milliseconds,
-                   key_label, uncounted, started_at, day)
-VALUES (:id, :call_id, :attempt, :kind, :name, :provider, :model, :session_id, :user_id, :origin,
-        :status, :error, :message, :http_status, :request_id, :input_tokens, :output_tokens,
-        :cached_tokens, :cache_write_tokens, :reasoning_tokens, :usage_more, :cost_nano_usd, :milliseconds,
-        :key_label, :uncounted, :started_at, :day)
-ON CONFLICT (id) DO NOTHING
-"""
-# The index `calls_by_name` holds the answers of a model in this order.
-_LATENCIES = """
-SELECT milliseconds
-  FROM calls
- WHERE name = :name AND status = 'ok' AND kind IN ('chat', 'stream')
- ORDER BY started_at DESC
- LIMIT :limit
-"""
+_PAUSE = 0.05  # seconds between two transactions in the background: others who wait for the lock get a chance
+_EVER = "9999-12-31"
+_LONGEST = 1000  # characters of a tool's error
 _log = logging.getLogger(__name__)
 
 
-class Ledger:
+class Ledger(Reports):
     """Keeps what each attempt cost. It never stands in the way of an answer: see `record`.
 
+    Rows that cannot be written are tried again while the process lives; what is left when it ends goes into files,
+    which the next process brings into the ledger, each row once.
+
+    Args:
+        db: where it is kept.
+        spool: the folder of those files, for this database or for several; None: rows that could not be written are
+            lost with the process.
+
     Attributes:
-        failures: rows that could not be written since the start.
-        last_failure: why the last row could not be written, in one sentence; None if it could.
+        failures: lists of rows that could not be written at once, since the start.
+        last_failure: why the last one could not be written, in one sentence; None if it could.
     """
 
-    def __init__(self, db: Database) -> None:
-        self._db = db
+    def __init__(self, db: Database, *, spool: Path | None = None) -> None:
+        super().__init__(db)
+        in_memory = spool is not None and db.url == "sqlite://"  # nobody will open that one again
+        self._arrears = Arrears(db, None if spool is None or in_memory else Spool(spool, db.url))
         self._writing: set[asyncio.Task[None]] = set()
+        self._rolling: asyncio.Task[None] | None = None
+        self._refused = 0
         self.failures = 0
         self.last_failure: str | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Lists of rows that could not be written yet, and will be tried again."""
+        return self._arrears.waiting
+
+    @property
+    def dropped(self) -> int:
+        """Lists of rows that were given up: no database could keep them, or too many were waiting."""
+        return self._arrears.dropped + self._refused
 
     async def record(self, attempt: Attempt, **asked: Any) -> None:
         """Write one row, as `write` does; the arguments are those of `rows`."""
@@ -69,6 +82,7 @@ class Ledger:
         caller: Caller,
         started_at: datetime,
         cancelled: bool = False,
+        cached: bool = False,
     ) -> tuple[Statement, ...]:
         """What keeps one attempt, and tells listeners of it: for `write`, or to be written with something else.
 
@@ -80,8 +94,8 @@ class Ledger:
             caller: on whose behalf.
             started_at: when the model was asked.
             cancelled: the caller went away before the answer was whole.
+            cached: the answer came from the cache: it cost nothing, and no model was asked.
         """
-        status = "cancelled" if cancelled else "ok" if attempt.ok else "error"
         values = {
             **values_of(attempt),
             "id": new_id(),
@@ -91,19 +105,65 @@ class Ledger:
             "session_id": caller.session_id,
             "user_id": caller.user,
             "origin": caller.origin,
-            "status": status,
+            "status": "cached" if cached else "cancelled" if cancelled else "ok" if attempt.ok else "error",
             "started_at": started_at,
-            "day": _day(started_at),
+            "day": day_of(started_at),
         }
-        told = _told(values)
-        # A row alone may be written twice without harm; an event would be told twice.
-        return Statement(_KEEP, values, repeatable=not told), *told
+        if cached:
+            values["cost_nano_usd"] = 0
+        return entries.call(values)
+
+    async def record_tool(
+        self,
+        *,
+        tool: str,
+        status: str,
+        error: str | None,
+        message: str | None,
+        caller: Caller,
+        call_id: str | None,
+        argument_bytes: int,
+        result_bytes: int | None,
+        milliseconds: float,
+        started_at: datetime,
+    ) -> None:
+        """Write one row for a call of a tool, as `write` does; nothing of what went in or came out.
+
+        Args:
+            tool: its name.
+            status: `ok`, `error`, `refused`, `timeout` or `cancelled`.
+            error: the class of the error.
+            message: the error in one sentence.
+            caller: on whose behalf.
+            call_id: the question that it was called for, None where there was none.
+            argument_bytes: what went in, as JSON.
+            result_bytes: what came out; None where nothing did.
+            milliseconds: from the call to its end.
+            started_at: when it was called.
+        """
+        values = {
+            "id": new_id(),
+            "call_id": call_id,
+            "tool": keepable(tool),
+            "session_id": caller.session_id,
+            "user_id": caller.user,
+            "origin": caller.origin,
+            "status": status,
+            "error": error,
+            "message": None if message is None else keepable(redact(message)[:_LONGEST]),
+            "argument_bytes": argument_bytes,
+            "result_bytes": result_bytes,
+            "milliseconds": milliseconds,
+            "started_at": started_at,
+            "day": day_of(started_at),
+        }
+        await self.write(entries.tool_call(values))
 
     async def write(self, rows: Sequence[Statement]) -> None:
         """Write what `rows` made; never raises, and waits a few seconds at most.
 
-        A database that is slow gets its rows while the answer goes on; one that fails is counted in `failures`. A
-        caller who is cancelled here leaves the rows being written.
+        A database that is slow gets its rows while the answer goes on; one that fails is counted in `failures`, and
+        the rows are tried again later. A caller who is cancelled here leaves the rows being written.
         """
         if rows:
             writing = asyncio.create_task(self._write(rows))
@@ -112,180 +172,125 @@ class Ledger:
             await asyncio.wait({writing}, timeout=_PATIENCE)
 
     async def flush(self) -> None:
-        """Wait until every row has been written or has failed."""
+        """Wait until every row has been written or has failed, and put into files what failed and may be lost."""
         while self._writing:
             await asyncio.wait(set(self._writing))
+        if self._rolling:
+            self._rolling.cancel()
+            await asyncio.wait({self._rolling})
+            self._rolling = None
+        await self._arrears.close(_PATIENCE)
 
-    async def stats(self, *, user: str | None = None, days: int = 30) -> UsageStats:
-        """Everything that was used, or what `user` used, in the last `days` days in UTC, today included."""
-        rows = await self._grouped("model", days=days, user=user)
-        return UsageStats(
-            calls=sum(row["calls"] for row in rows),
-            failures=sum(row["failures"] for row in rows),
-            input_tokens=sum(row["input_tokens"] for row in rows),
-            output_tokens=sum(row["output_tokens"] for row in rows),
-            cost_usd=usd(rows),
-            priced_calls=sum(row["priced_calls"] for row in rows),
-            by_model=tuple(map(usage_row, rows)),
-        )
+    async def catch_up(self) -> int:
+        """Try once more to write what could not be written, by this process and by earlier ones; gives the rows.
 
-    async def by(self, dimension: Dimension, *, days: int = 30, user: str | None = None) -> list[UsageRow]:
-        """What was used in the last `days` days in UTC, today included, per model, user, origin, day or provider.
-
-        Dearest first; days from the oldest on.
-
-        Raises:
-            ConfigError: there is no such dimension, or `days` is out of bounds.
+        It is done by itself after the first row that is written, and after a failure again and again; never raises.
         """
-        if dimension not in ("model", "user", "origin", "day", "provider"):
-            raise ConfigError(f"Usage is not kept by {dimension!r}; choose model, user, origin, day or provider.")
-        rows = await self._grouped(dimension, days=days, user=user)
-        found = [usage_row(row) for row in rows]
-        return sorted(found, key=lambda row: row.key) if dimension == "day" else found
+        try:
+            return await self._arrears.settle()
+        except OSError as error:
+            _log.warning("The ledger's files cannot be read: %s", error)
+            return 0
 
-    async def calls(
-        self,
-        *,
-        limit: int = 50,
-        user: str | None = None,
-        session_id: str | None = None,
-        call_id: str | None = None,
-    ) -> list[Call]:
-        """The last `limit` attempts, newest first, of everyone or of one user, conversation or question."""
-        # The day has an index, so that only the newest days need be sorted by the moment.
-        rows = await self._db.fetch_all(
-            """
-            SELECT *
-              FROM calls
-             WHERE (CAST(:user AS TEXT) IS NULL OR user_id = :user)
-               AND (CAST(:session_id AS TEXT) IS NULL OR session_id = :session_id)
-               AND (CAST(:call_id AS TEXT) IS NULL OR call_id = :call_id)
-             ORDER BY day DESC, started_at DESC, attempt DESC, id DESC
-             LIMIT :limit
-            """,
-            user=user,
-            session_id=session_id,
-            call_id=call_id,
-            limit=max(0, limit),
-        )
-        return [call_of(row) for row in rows]
+    async def roll_up(self, limit: int = BATCH, *, until: str = _EVER) -> int:
+        """Bring rows that are not in the daily sums there, the oldest days first; gives their number.
 
-    async def latencies(self, name: str, *, limit: int = 200) -> list[float]:
-        """How many milliseconds each of the model's last answers took, newest first: `limit` of them at most.
+        Any number of processes may do it at once, while others write.
 
-        Answers of a chat only, whole or streamed: what failed was quick or slow for reasons of its own, and an
-        embedding is another kind of work.
+        Args:
+            limit: at most this many rows, so that nobody waits long for the lock; at least 1. Fewer are left when fewer
+                are given back, unless another process is at it.
+            until: of no later day than this, YYYY-MM-DD.
         """
-        rows = await self._db.fetch_all(_LATENCIES, name=name, limit=max(0, limit))
-        return [row["milliseconds"] for row in rows]
-
-    async def _grouped(self, dimension: Dimension, *, days: int, user: str | None) -> list[Row]:
-        return await self._db.fetch_all(
-            """
-            SELECT CASE CAST(:dimension AS TEXT)
-                       WHEN 'model' THEN name
-                       WHEN 'user' THEN COALESCE(user_id, '')
-                       WHEN 'origin' THEN COALESCE(origin, '')
-                       WHEN 'day' THEN day
-                       ELSE provider
-                   END AS key,
-                   COUNT(*) AS calls,
-                   CAST(SUM(CASE WHEN status = 'error' THEN 1 ELSE 0 END) AS BIGINT) AS failures,
-                   CAST(COALESCE(SUM(input_tokens), 0) AS BIGINT) AS input_tokens,
-                   CAST(COALESCE(SUM(output_tokens), 0) AS BIGINT) AS output_tokens,
-                   CAST(SUM(cost_nano_usd) AS BIGINT) AS cost_nano_usd,
-                   CAST(SUM(CASE WHEN status = 'ok' AND cost_nano_usd IS NULL THEN 1 ELSE 0 END) AS BIGINT)
-                       AS unpriced_calls,
-                   CAST(SUM(CASE WHEN status = 'ok' AND cost_nano_usd IS NOT NULL THEN 1 ELSE 0 END) AS BIGINT)
-                       AS priced_calls,
-                   AVG(milliseconds) AS milliseconds_mean
-              FROM calls
-             WHERE day >= :since AND (CAST(:user AS TEXT) IS NULL OR user_id = :user)
-             GROUP BY 1
-             ORDER BY SUM(cost_nano_usd) DESC NULLS LAST, calls DESC, key
-            """,
-            dimension=dimension,
-            since=_first_day(days),
-            user=user,
-        )
+        _check(limit)
+        values = {"limit": limit, "until": until, "now": now()}
+        if self._db.dialect == "sqlite":
+            statements = [Statement(sql, values, wakes=True) for sql in sums.ROLL_UP]
+            return len((await self._db.write(*statements))[-1])
+        (rows,) = await self._db.write(Statement(sums.ROLL_UP_AT_ONCE, values, wakes=True))
+        return int(rows[0]["n"])
 
     async def count_before(self, before: datetime) -> int:
-        """How many rows are of `before` or earlier."""
+        """How many rows, of calls and of calls of tools, are of `before` or earlier."""
         row = await self._db.fetch_one(
-            "SELECT COUNT(*) AS n FROM calls WHERE day <= :day AND started_at <= :before",
-            day=_day(before),
+            """
+            SELECT (SELECT COUNT(*) FROM calls WHERE day <= :day AND started_at <= :before)
+                 + (SELECT COUNT(*) FROM tool_calls WHERE day <= :day AND started_at <= :before) AS n
+            """,
+            day=day_of(before),
             before=before,
         )
         return int(row["n"]) if row else 0
 
-    async def prune(self, before: datetime, limit: int = 500) -> int:
+    async def prune(self, before: datetime, limit: int = 500, *, keep_sums: bool = False) -> int:
         """Delete rows of `before` or earlier, the oldest days first, and give their number; 0 if none is left.
 
         Args:
             before: a moment; what was spent until then is no longer known.
             limit: at most this many rows at once, so that nobody waits long for the lock; at least 1.
+            keep_sums: what was spent stays known by day, model, vendor, user and application, and only the single
+                calls are forgotten: which conversation, when exactly, with which error.
         """
-        if limit < 1:
-            raise ConfigError(f"`limit` must be at least 1 (got {limit}).")
+        _check(limit)
+        values = {"day": day_of(before), "before": before, "limit": limit}
+        if deleted := await (self._forget_rows(values) if keep_sums else self._forget(values)):
+            return deleted
         rows = await self._db.execute(
             """
-            DELETE FROM calls
-             WHERE id IN (SELECT id FROM calls WHERE day <= :day AND started_at <= :before ORDER BY day LIMIT :limit)
+            DELETE FROM tool_calls
+             WHERE id IN (SELECT id FROM tool_calls WHERE day <= :day AND started_at <= :before
+                           ORDER BY day, started_at LIMIT :limit)
             RETURNING id
             """,
-            day=_day(before),
-            before=before,
-            limit=limit,
+            **values,
         )
         return len(rows)
 
+    async def _forget(self, values: dict[str, Any]) -> int:
+        if self._db.dialect == "sqlite":
+            *_, gone = await self._db.write(*(Statement(sql, values) for sql in sums.FORGET))
+            deleted = len(gone)
+        else:
+            (rows,) = await self._db.write(Statement(sums.FORGET_AT_ONCE, values))
+            deleted = int(rows[0]["n"])
+        if not deleted:  # of days whose rows had gone before, and their sums had been kept
+            while await self._db.execute(sums.FORGET_DAY, day=values["day"]):
+                pass
+            await self._db.execute(sums.FORGET_NOTHING, day=values["day"])
+        return deleted
+
+    async def _forget_rows(self, values: dict[str, Any]) -> int:
+        while await self.roll_up(until=values["day"]):
+            pass
+        return len(await self._db.execute(sums.FORGET_ROWS, **values))
+
+    def _roll_up_soon(self) -> None:
+        if self._rolling is None or self._rolling.done():
+            self._rolling = asyncio.create_task(self._roll_up_all())
+
+    async def _roll_up_all(self) -> None:
+        with suppress(DatabaseError):  # the next question tries again
+            while True:
+                if await self.roll_up() < BATCH:
+                    return
+                await asyncio.sleep(_PAUSE)
+
     async def _write(self, rows: Sequence[Statement]) -> None:
         try:
-            await self._db.write(*rows, subject=rows[0].values["id"])
+            await self._db.write(*rows, subject=rows[0].values.get("id"))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the ledger, the answer must go on
             self.failures += 1
             self.last_failure = redact(str(error) or type(error).__name__)
             _log.warning("A call could not be written to the ledger: %s", self.last_failure)
+            if entries.can_be_kept(rows):
+                self._arrears.add(rows)
+            else:
+                self._refused += 1
         else:
             self.last_failure = None
+            self._arrears.database_answers()
 
 
-def _told(values: Mapping[str, Any]) -> tuple[Statement, ...]:
-    """The event of an answer, or of a failure to give one; nothing of one that was cancelled, nor of an embedding."""
-    if values["kind"] not in ("chat", "stream") or values["status"] == "cancelled":
-        return ()
-    body = {
-        "call_id": values["call_id"],
-        "attempt": values["attempt"],
-        "model": _short(values["name"]),
-        "provider": values["provider"],
-        "session_id": values["session_id"],
-        "user": _short(values["user_id"]),
-        "origin": _short(values["origin"]),
-        "milliseconds": values["milliseconds"],
-    }
-    subject = values["session_id"] or values["call_id"]
-    if values["status"] == "error":
-        return (event("generation.failed", subject, {**body, "error": values["error"]}),)
-    cost = values["cost_nano_usd"]
-    used = {
-        "input_tokens": values["input_tokens"],
-        "output_tokens": values["output_tokens"],
-        "cost_usd": None if cost is None else cost / 1e9,
-    }
-    return (event("generation.completed", subject, {**body, **used}),)
-
-
-def _short(text: str | None) -> str | None:
-    """A caller's text, cut where it is longer than any name; a row must not be lost over its event."""
-    return text and text[:_MOST_TEXT]
-
-
-def _day(moment: datetime) -> str:
-    return moment.astimezone(UTC).date().isoformat()
-
-
-def _first_day(days: int) -> str:
-    if not 1 <= days <= _MAX_DAYS:
-        raise ConfigError(f"`days` is {days}; it must be between 1 and {_MAX_DAYS}.")
-    return _day(now() - timedelta(days=days - 1))
+def _check(limit: int) -> None:
+    if limit < 1:
+        raise ConfigError(f"`limit` must be at least 1 (got {limit}).")

@@ -13,17 +13,20 @@ _MORE = ("cache_write_1h_tokens", "input_image_tokens", "input_audio_tokens", "o
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:
-    """What one model, user, application, day or provider used.
+    """What one model, user, application, day, provider or conversation used.
 
     Attributes:
         key: which one; empty where the caller did not say.
-        calls: how often a model was asked, failed and cancelled times included.
+        calls: how often a model was asked, failed and cancelled times included, answers from the cache not.
         failures: how often it did not answer; cancelled times are not its failures.
         input_tokens: all that went in, as far as the vendors said.
         output_tokens: all that came out, as far as the vendors said.
         cost_usd: the sum of the known costs; None if none is known although a model answered.
         unpriced_calls: answers whose price is unknown: `cost_usd` lacks them.
-        milliseconds_mean: from the question to the answer or the error.
+        milliseconds_mean: from the question to the answer or the error; 0 where no model was asked.
+        cached: answers that came from the cache; no other figure counts them.
+        answers: how often a model answered.
+        hit_rate: `cached` as a part of all answers in chats, from 0 to 1; None if there were none.
     """
 
     key: str
@@ -34,6 +37,9 @@ class UsageRow:
     cost_usd: float | None
     unpriced_calls: int
     milliseconds_mean: float
+    cached: int = 0
+    answers: int = 0
+    hit_rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,9 @@ class UsageStats:
     cost_usd: float | None
     priced_calls: int
     by_model: tuple[UsageRow, ...]
+    cached: int = 0
+    answers: int = 0
+    hit_rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +72,8 @@ class Call:
         call_id: shared by all attempts of one question.
         number: 1 is the first model asked.
         kind: `chat`, `stream` or `embed`.
-        status: `ok`, `error` or `cancelled`.
+        status: `ok`, `error`, `cancelled`, or `cached`: its answer came from the cache, and its tokens are those of the
+            answer that is kept there.
         user: the person behind it, None if the caller did not say.
         origin: the application, None if the caller did not say.
         session_id: the conversation, None without one.
@@ -78,6 +88,56 @@ class Call:
     user: str | None
     origin: str | None
     session_id: str | None
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUsage:
+    """How often one tool was called.
+
+    Attributes:
+        tool: its name.
+        calls: how often, refused and cancelled times included.
+        failures: how often it failed or ran out of time; refused and cancelled times are not its failures.
+        milliseconds_mean: from the call to its end.
+    """
+
+    tool: str
+    calls: int
+    failures: int
+    milliseconds_mean: float
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallRow:
+    """One call of a tool.
+
+    Attributes:
+        tool: its name.
+        status: `ok`, `error`, `refused`, `timeout` or `cancelled`.
+        error: the class of the error; None if there was none.
+        message: the error in one sentence, without secrets.
+        call_id: the question that it was called for, None where there was none.
+        user: the person behind it, None if the caller did not say.
+        origin: the application, None if the caller did not say.
+        session_id: the conversation, None without one.
+        argument_bytes: what went in, as JSON.
+        result_bytes: what came out; None where nothing did.
+        milliseconds: from the call to its end.
+        started_at: when it was called.
+    """
+
+    tool: str
+    status: str
+    error: str | None
+    message: str | None
+    call_id: str | None
+    user: str | None
+    origin: str | None
+    session_id: str | None
+    argument_bytes: int
+    result_bytes: int | None
+    milliseconds: float
     started_at: datetime
 
 
@@ -113,6 +173,22 @@ def usd(rows: Sequence[Row]) -> float | None:
     return None if unknown and not known else sum(known) / 1e9
 
 
+def stats_of(rows: Sequence[Row]) -> UsageStats:
+    """The sum over the models' sums."""
+    return UsageStats(
+        calls=sum(row["calls"] for row in rows),
+        failures=sum(row["failures"] for row in rows),
+        input_tokens=sum(row["input_tokens"] for row in rows),
+        output_tokens=sum(row["output_tokens"] for row in rows),
+        cost_usd=usd(rows),
+        priced_calls=sum(row["priced_calls"] for row in rows),
+        by_model=tuple(map(usage_row, rows)),
+        cached=sum(row["cached"] for row in rows),
+        answers=sum(_answers(row) for row in rows),
+        hit_rate=_hit_rate(rows),
+    )
+
+
 def usage_row(row: Row) -> UsageRow:
     """A sum over many rows, as the ledger gives it back."""
     return UsageRow(
@@ -123,8 +199,40 @@ def usage_row(row: Row) -> UsageRow:
         output_tokens=row["output_tokens"],
         cost_usd=usd([row]),
         unpriced_calls=row["unpriced_calls"],
-        milliseconds_mean=row["milliseconds_mean"],
+        milliseconds_mean=row["milliseconds"] / row["calls"] if row["calls"] else 0.0,
+        cached=row["cached"],
+        answers=_answers(row),
+        hit_rate=_hit_rate([row]),
     )
+
+
+def tool_row(row: Row) -> ToolCallRow:
+    """One row of the table `tool_calls`, as the ledger gives it back."""
+    return ToolCallRow(
+        tool=row["tool"],
+        status=row["status"],
+        error=row["error"],
+        message=row["message"],
+        call_id=row["call_id"],
+        user=row["user_id"],
+        origin=row["origin"],
+        session_id=row["session_id"],
+        argument_bytes=row["argument_bytes"],
+        result_bytes=row["result_bytes"],
+        milliseconds=row["milliseconds"],
+        started_at=as_time(row["started_at"]),
+    )
+
+
+def _answers(row: Row) -> int:
+    answers: int = row["priced_calls"] + row["unpriced_calls"]
+    return answers
+
+
+def _hit_rate(rows: Sequence[Row]) -> float | None:
+    cached = sum(row["cached"] for row in rows)
+    answers = cached + sum(row["cacheable"] for row in rows)
+    return cached / answers if answers else None
 
 
 def call_of(row: Row) -> Call:

@@ -1,0 +1,83 @@
+"""Rows of the ledger as flat records, for tables of any kind."""
+
+import csv
+import json
+from collections.abc import AsyncIterable, Mapping
+from datetime import datetime
+from typing import IO, Any, Final
+
+from toolkit.db import Row, as_json, as_time
+
+PAGE: Final = 1000
+"""Rows that are read at once."""
+
+_MORE = ("cache_write_1h_tokens", "input_image_tokens", "input_audio_tokens", "output_audio_tokens")
+# What a spreadsheet takes for the beginning of a formula, whoever wrote it.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+COLUMNS: Final[tuple[str, ...]] = (
+    *("started_at", "day", "call_id", "attempt", "kind", "status", "model", "provider", "vendor_model"),
+    *("user", "origin", "session_id", "error", "message", "http_status", "request_id"),
+    *("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens", *_MORE),
+    *("cost_usd", "cost_nano_usd", "milliseconds", "key", "uncounted"),
+)
+"""The columns of a record, in order."""
+
+
+def flat(row: Row) -> dict[str, Any]:
+    """A row of the table `calls` as a record; what is unknown is None."""
+    cost, counted = row["cost_nano_usd"], row["input_tokens"] is not None
+    more = as_json(row["usage_more"]) or {}
+    values = {
+        **row,
+        "started_at": as_time(row["started_at"]),
+        "model": row["name"],
+        "vendor_model": row["model"],
+        "user": row["user_id"],
+        **{name: int(more.get(name, 0)) if counted else None for name in _MORE},
+        "cost_usd": None if cost is None else cost / 1e9,
+        "milliseconds": float(row["milliseconds"]),
+        "key": row["key_label"],
+        "uncounted": bool(row["uncounted"]),
+    }
+    return {column: values[column] for column in COLUMNS}
+
+
+async def write_csv(records: AsyncIterable[Mapping[str, Any]], out: IO[str]) -> int:
+    """Write records as CSV, with a head; gives their number.
+
+    A text that a spreadsheet would run as a formula gets an apostrophe before it, which shows it as text. What is
+    unknown is an empty cell; times are ISO 8601.
+
+    Args:
+        records: as `Ledger.export` gives them.
+        out: opened with `newline=""`.
+    """
+    writer = csv.writer(out)
+    writer.writerow(COLUMNS)
+    number = 0
+    async for record in records:
+        writer.writerow([_cell(record[column]) for column in COLUMNS])
+        number += 1
+    return number
+
+
+async def write_jsonl(records: AsyncIterable[Mapping[str, Any]], out: IO[str]) -> int:
+    """Write records as JSON Lines; gives their number. Times are ISO 8601."""
+    number = 0
+    async for record in records:
+        out.write(json.dumps(record, default=datetime.isoformat, ensure_ascii=False) + "\n")
+        number += 1
+    return number
+
+
+def _cell(value: Any) -> Any:
+    match value:
+        case str() if value.startswith(_FORMULA):
+            return f"'{value}"
+        case bool():
+            return "true" if value else "false"
+        case datetime():
+            return value.isoformat()
+        case _:
+            return value
