@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic_core import ErrorDetails
 
@@ -17,7 +17,7 @@ _SAID = 6  # clauses of one message: a list of a thousand wrong numbers has one 
 # Found by the schema instead, which knows the nearest right name.
 _UNKNOWN = {"extra_forbidden", "unexpected_keyword_argument"}
 
-_Path = tuple[int | str, ...]
+Path: TypeAlias = tuple[int | str, ...]
 
 _EXPECTED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "greater_than": lambda c: f"more than {c['gt']}",
@@ -54,6 +54,11 @@ def complaints(schema: Mapping[str, Any], arguments: Mapping[str, Any], errors: 
     """
     found = list(_refused(schema, arguments, ()))
     found += [_explain(schema, error) for error in errors if error["type"] not in _UNKNOWN]
+    return bounded(found)
+
+
+def bounded(found: Iterable[str]) -> list[str]:
+    """The clauses of one message: each once, without secrets, and not too many."""
     clauses = [redact(clause) for clause in dict.fromkeys(found)]
     return clauses if len(clauses) <= _SAID else [*clauses[:_SAID], f"and {len(clauses) - _SAID} more"]
 
@@ -69,17 +74,17 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     return next(iter(get_close_matches(name, list(names), n=1)), None)
 
 
-def _refused(schema: Mapping[str, Any], value: Any, path: _Path) -> Iterator[str]:
+def _refused(schema: Mapping[str, Any], value: Any, path: Path) -> Iterator[str]:
     kind = schema.get("type")
     if isinstance(value, bool) and kind in {"integer", "number"}:
-        yield f"{_name(path)} must be a {'whole ' * (kind == 'integer')}number (got {shown(value)})"
+        yield f"{named(path)} must be a {'whole ' * (kind == 'integer')}number (got {shown(value)})"
     if isinstance(value, Mapping) and "properties" in schema:
         properties, rest = schema["properties"], schema.get("additionalProperties", False)
         for key, inner in value.items():
             if key in properties:
                 yield from _refused(properties[key], inner, (*path, key))
             elif rest is False:
-                yield _unknown((*path, key), properties)
+                yield unknown((*path, key), properties)
     elif isinstance(value, Mapping) and isinstance(schema.get("additionalProperties"), Mapping):
         for key, inner in value.items():
             yield from _refused(schema["additionalProperties"], inner, (*path, key))
@@ -88,19 +93,20 @@ def _refused(schema: Mapping[str, Any], value: Any, path: _Path) -> Iterator[str
             yield from _refused(schema["items"], inner, (*path, number))
 
 
-def _unknown(path: _Path, properties: Iterable[str]) -> str:
+def unknown(path: Path, properties: Iterable[str]) -> str:
+    """The clause that there is no argument at `path`, with the nearest of `properties`, else with all of them."""
     names = list(properties)
     meant = nearest(str(path[-1]), names)
     if meant:
-        return f"{_name(path)} is unknown, use {_name((*path[:-1], meant))}"
+        return f"{named(path)} is unknown, use {named((*path[:-1], meant))}"
     if not names:
-        return f"{_name(path)} is unknown, it takes no arguments"
-    return f"{_name(path)} is unknown, there are {', '.join(f'`{name}`' for name in names)}"
+        return f"{named(path)} is unknown, it takes no arguments"
+    return f"{named(path)} is unknown, there are {', '.join(f'`{name}`' for name in names)}"
 
 
 def _explain(schema: Mapping[str, Any], error: ErrorDetails) -> str:
     path, described = _follow(schema, error["loc"])
-    name, kind = _name(path), error["type"]
+    name, kind = named(path), error["type"]
     if kind == "missing":
         return f"{name} is missing, for example {shown(example(described))}"
     if kind in _EXPECTED:
@@ -112,9 +118,9 @@ def _explain(schema: Mapping[str, Any], error: ErrorDetails) -> str:
     return f"{name} {expected} (got {shown(error['input'])})"
 
 
-def _follow(schema: Mapping[str, Any], loc: _Path) -> tuple[_Path, Mapping[str, Any]]:
+def _follow(schema: Mapping[str, Any], loc: Path) -> tuple[Path, Mapping[str, Any]]:
     """`loc` without what names a branch of a union, and the part of `schema` that describes the value there."""
-    path: _Path = ()
+    path: Path = ()
     for step in loc:
         if isinstance(step, int):
             places = schema.get("prefixItems", ())
@@ -127,7 +133,8 @@ def _follow(schema: Mapping[str, Any], loc: _Path) -> tuple[_Path, Mapping[str, 
     return path, schema
 
 
-def _name(path: _Path) -> str:
+def named(path: Path) -> str:
+    """The argument at `path`, as a sentence names it."""
     first, *rest = path or ("arguments",)
     name = str(first) + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in rest)
     return f"`{name if len(name) <= _SHOWN else name[:_SHOWN] + '…'}`"

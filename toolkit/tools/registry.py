@@ -1,14 +1,24 @@
-"""The tools that there are: added by name, listed in that order, called by name."""
+"""The tools that there are: added by name or brought by a source, listed in that order, called by name."""
 
-from collections.abc import Callable, Iterable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any, TypeAlias, TypeVar, overload
 
-from toolkit.errors import ConfigError, Conflict, NotFound, ToolArgumentsError, choices
+from toolkit.errors import ConfigError, Conflict, NotFound, choices
+from toolkit.tools.called import Call, OnCall
 from toolkit.tools.complaints import nearest
+from toolkit.tools.source import Attached, ToolSource, merge
 from toolkit.tools.tool import Tool, ToolContext, ToolResult, make_tool, valid_name
+
+WITHIN = 10.0
+"""Seconds that sources may take to say what they have, where nobody says otherwise."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Tools: TypeAlias = list[Tool]  # `list` is a method below
+_Sources: TypeAlias = list[Attached]
+_Problems: TypeAlias = list[str]
 
 
 class ToolRegistry:
@@ -16,10 +26,19 @@ class ToolRegistry:
 
     Args:
         tools: the first ones.
+        on_call: told after every call of a tool that there is; it never breaks the call.
     """
 
-    def __init__(self, tools: Iterable[Tool] = ()) -> None:
-        self._tools: dict[str, Tool] = {}
+    def __init__(self, tools: Iterable[Tool] = (), *, on_call: OnCall | None = None) -> None:
+        self._own: dict[str, Tool] = {}
+        self._brought: dict[str, Tool] = {}
+        self._sources: _Sources = []
+        self._on_call = on_call
+        self._problems: _Problems = []
+        self._version = 0
+        self._listening: set[asyncio.Event] = set()
+        self._refreshing = asyncio.Lock()
+        self._reloads: set[asyncio.Task[None]] = set()
         for each in tools:
             self.add(each)
 
@@ -43,9 +62,10 @@ class ToolRegistry:
             valid_name(added.name)
         else:
             added = make_tool(function_or_tool, **options)
-        if added.name in self._tools:
+        if added.name in self._own:
             raise Conflict(f"There is a tool {added.name!r} already; remove it first or choose another name.")
-        self._tools[added.name] = added
+        self._own[added.name] = added
+        self._merge(changed=True)
         return added
 
     @overload
@@ -69,26 +89,33 @@ class ToolRegistry:
         return register if function is None else register(function)
 
     def remove(self, name: str) -> None:
-        """Take a tool out.
+        """Take a tool of the program's own out.
 
         Raises:
             NotFound: there is none of that name; the message has the nearest.
+            ConfigError: it comes from a source, which would bring it again.
         """
-        self.get(name)
-        del self._tools[name]
+        if source := self.get(name).source if name not in self._own else "":
+            raise ConfigError(f"The tool {name!r} comes from {source}; take it out there.")
+        del self._own[name]
+        self._merge(changed=True)
 
     def get(self, name: str) -> Tool:
         """The tool `name`.
 
         Raises:
-            NotFound: there is none; the message has the nearest name.
+            NotFound: there is none; the message has the nearest name, and says where sources were not asked yet.
         """
-        if name not in self._tools:
-            raise NotFound(no_such("tool", name, self._tools))
-        return self._tools[name]
+        found = self._own.get(name) or self._brought.get(name)
+        if found:
+            return found
+        unknown = no_such("tool", name, [*self._own, *self._brought])
+        if unasked := self._unasked():
+            raise NotFound(f"{unknown} What {' and '.join(unasked)} has is not known yet; refresh the tools first.")
+        raise NotFound(unknown)
 
     def list(self, names: Iterable[str] | None = None, *, preset: str | None = None, read_only: bool = False) -> _Tools:
-        """Tools in the order in which they were added.
+        """Tools in the order in which they were added, those of sources last.
 
         Args:
             names: only these; None is all.
@@ -99,29 +126,146 @@ class ToolRegistry:
             NotFound: a name or a set that there is not.
         """
         wanted = None if names is None else {self.get(name).name for name in names}
-        sets = sorted({each for tool in self._tools.values() for each in tool.presets})
+        every = [*self._own.values(), *self._brought.values()]
+        sets = sorted({each for tool in every for each in tool.presets})
         if preset is not None and preset not in sets:
             raise NotFound(no_such("preset", preset, sets))
         return [
             tool
-            for tool in self._tools.values()
+            for tool in every
             if (wanted is None or tool.name in wanted)
             and (preset is None or not tool.presets or preset in tool.presets)
             and (tool.read_only or not read_only)
         ]
 
-    async def call(self, name: str, arguments: Mapping[str, Any], context: ToolContext | None = None) -> ToolResult:
+    async def call(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        context: ToolContext | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> ToolResult:
         """Check the arguments, call the tool and give what it answers.
+
+        Sources that were attached and not asked yet are asked, if no other tool has the name.
+
+        Args:
+            name: of the tool.
+            arguments: a JSON object.
+            context: on whose behalf.
+            timeout: seconds; None is the tool's own limit, else a minute. When they are over a coroutine is cancelled,
+                while a plain function runs on unheard; either finds `context.cancelled` set.
 
         Raises:
             NotFound: there is no such tool; the message has the nearest name.
             ToolArgumentsError: the arguments do not fit; the message names each that is wrong.
-            ToolError: the tool failed; what it failed with is the cause.
+            ToolError: the tool failed, or took too long; what it failed with is the cause.
         """
-        found = self.get(name)
-        if not isinstance(arguments, Mapping):
-            raise ToolArgumentsError(f"{name}: the arguments must be a JSON object.")
-        return await found.run(dict(arguments), context or ToolContext())
+        if name not in self._own and name not in self._brought and self._unasked():
+            await self.refresh()
+        return await Call(self.get(name), arguments, context, self._on_call).run(timeout)
+
+    async def refused(self, name: str, arguments: Mapping[str, Any], context: ToolContext, why: str) -> None:
+        """Tell `on_call` that a call was not allowed, and so not made.
+
+        Args:
+            name: of the tool.
+            arguments: with which it was to be called.
+            context: on whose behalf.
+            why: one sentence.
+
+        Raises:
+            NotFound: there is no such tool.
+        """
+        await Call(self.get(name), arguments, context, self._on_call).refuse(why)
+
+    def attach(self, source: ToolSource) -> None:
+        """Have the tools of `source` too, from the next `refresh` on; the program's own win a name that both have."""
+        self._sources.append(Attached(source, self._changed))
+
+    async def refresh(self, within: float = WITHIN) -> _Problems:
+        """Ask every source what it has, all at once.
+
+        A source that fails or hangs hides no other: its problem is told, and what it gave before stays.
+
+        Args:
+            within: seconds.
+
+        Returns:
+            What is wrong, a sentence each.
+        """
+        until = asyncio.get_running_loop().time() + within
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                await self._refreshing.acquire()
+            try:
+                await asyncio.gather(*(each.load(until) for each in self._sources))
+                self._merge()
+            finally:
+                self._refreshing.release()
+        return self.problems
+
+    @property
+    def problems(self) -> _Problems:
+        """What was wrong with the sources when they were last asked, a sentence each."""
+        return self._problems.copy()
+
+    @property
+    def version(self) -> int:
+        """How often the list of tools has changed."""
+        return self._version
+
+    async def changes(self) -> AsyncIterator[int]:
+        """The version, each time that it has changed; several changes at once are one."""
+        seen, changed = self._version, asyncio.Event()
+        self._listening.add(changed)
+        try:
+            while True:
+                await changed.wait()
+                changed.clear()
+                if self._version != seen:
+                    seen = self._version
+                    yield seen
+        finally:
+            self._listening.discard(changed)
+
+    async def close(self) -> None:
+        """Close every source; its tools stay listed, and a refresh begins anew."""
+        for task in self._reloads:
+            task.cancel()
+        await asyncio.gather(*self._reloads, return_exceptions=True)
+        await asyncio.gather(*(each.close() for each in self._sources))
+
+    def _unasked(self) -> _Problems:
+        return [each.source.name for each in self._sources if not each.loaded]
+
+    def _changed(self, source: Attached) -> None:
+        task = asyncio.ensure_future(self._reload(source))
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
+    async def _reload(self, source: Attached) -> None:
+        async with self._refreshing:
+            await source.load(asyncio.get_running_loop().time() + WITHIN)
+            self._merge()
+
+    def _merge(self, *, changed: bool = False) -> None:
+        before = self._brought
+        self._brought, self._problems = merge(self._sources, self._own)
+        if changed or _listed(before) != _listed(self._brought):
+            self._version += 1
+            for each in self._listening:
+                each.set()
+
+
+def _listed(tools: Mapping[str, Tool]) -> _Tools:
+    """What a reader of the list sees: a source makes the same tools anew each time, and that is no change."""
+    return [replace(tool, run=_unseen) for tool in tools.values()]
+
+
+async def _unseen(_arguments: Any, _context: ToolContext) -> ToolResult:
+    raise NotImplementedError
 
 
 def no_such(what: str, name: str, names: Iterable[str]) -> str:

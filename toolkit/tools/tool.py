@@ -4,22 +4,27 @@ import inspect
 import json
 import logging
 import re
+import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol, overload
+from typing import Any, Protocol, TypeVar, overload
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
 from pydantic_core import to_jsonable_python
 
-from toolkit.errors import ConfigError, ToolError, ToolkitError
+from toolkit.errors import CassetteError, ConfigError, ToolError, ToolkitError
 from toolkit.messages import Json, ToolSpec
 from toolkit.redaction import redact
 from toolkit.tools import docstring
 from toolkit.tools.parameters import Parameters
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_THREADS = 64  # of tools alone: those that outlive their time must not take the threads of everything else
+_threads: RunVar[CapacityLimiter] = RunVar("threads of tools")
 _log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 
 class Progress(Protocol):
@@ -43,12 +48,25 @@ class ToolContext:
         user: who is behind it.
         origin: the application that asked.
         progress: for calls that take long.
+        authenticated: `user` is proven, not merely said.
+        call_id: the question that the tool is called for, as in the ledger; None where there is none.
+        cancelled: set when nobody waits any more, because the caller went away or the time is over. A plain function
+            runs on a thread that nobody can stop: where it takes long it should look here now and then. Each call that
+            is made through a registry gets its own.
     """
 
     session_id: str | None = None
     user: str | None = None
     origin: str | None = None
     progress: Progress = no_progress
+    authenticated: bool = False
+    call_id: str | None = None
+    cancelled: threading.Event = field(default_factory=threading.Event, compare=False, repr=False)
+
+    @property
+    def owner(self) -> str | None:
+        """Whose sessions alone may be seen; None is everyone's."""
+        return self.user if self.authenticated else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +97,8 @@ class Tool:
         open_world: it reaches beyond this machine's own store, e.g. a vendor's model.
         presets: the named sets of tools that it belongs to.
         run: checks the arguments and calls the function. Raises ToolError.
+        timeout: seconds that a call may take; None is the registry's limit, `math.inf` is none.
+        source: where it comes from: empty for the program's own, else e.g. `tools.json`, `mcp:github`, `package:acme`.
     """
 
     name: str
@@ -91,6 +111,8 @@ class Tool:
     idempotent: bool = False
     open_world: bool = False
     presets: frozenset[str] = field(default_factory=frozenset)
+    timeout: float | None = None
+    source: str = ""
 
     @property
     def spec(self) -> ToolSpec:
@@ -112,6 +134,7 @@ def tool(
     idempotent: bool = False,
     open_world: bool = False,
     presets: Iterable[str] = (),
+    timeout: float | None = None,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 
 
@@ -144,6 +167,7 @@ def make_tool(
     idempotent: bool = False,
     open_world: bool = False,
     presets: Iterable[str] = (),
+    timeout: float | None = None,
 ) -> Tool:
     """A tool that calls `function`.
 
@@ -165,6 +189,7 @@ def make_tool(
         idempotent: twice is the same as once.
         open_world: reaches beyond this machine's own store.
         presets: the sets of tools that it belongs to.
+        timeout: seconds.
 
     Raises:
         ConfigError: a model could not use the function; the message names the parameter or what is missing.
@@ -175,20 +200,18 @@ def make_tool(
     description = docstring.summary(function)
     if not description:
         raise ConfigError(f"Tool {called}: the function has no docstring; say in one what it does and when to use it.")
+    if timeout is not None and not timeout > 0:
+        raise ConfigError(f"Tool {called}: its timeout is {timeout!r}; give it seconds above 0.")
     described = docstring.arguments(function)
     parameters = Parameters.of(function, tool=called, described=described, context=ToolContext)
 
     async def run(arguments: Json, context: ToolContext) -> ToolResult:
         injected = {parameters.injected: context} if parameters.injected else {}
-        try:
-            return _result(await _call(function, {**parameters.check(called, arguments), **injected}))
-        except ToolError:
-            raise
-        except ToolkitError as error:
-            raise ToolError(str(error)) from error
-        except (Exception, SystemExit) as error:  # a tool that exits must not end the server that it runs in
-            _log.exception("The tool %s failed.", called)
-            raise ToolError(f"{called} failed: {redact(f'{type(error).__name__}: {error}')}".rstrip(": ")) from error
+
+        async def work() -> ToolResult:
+            return result_of(await _call(function, {**parameters.check(called, arguments), **injected}))
+
+        return await in_words(called, work())
 
     return Tool(
         name=called,
@@ -201,6 +224,7 @@ def make_tool(
         idempotent=idempotent,
         open_world=open_world,
         presets=frozenset(presets),
+        timeout=timeout,
     )
 
 
@@ -215,13 +239,41 @@ def valid_name(name: str) -> str:
     return name
 
 
+async def in_words(who: str, work: Awaitable[_T]) -> _T:
+    """What `work` gives; where it fails, a model can read why.
+
+    Args:
+        who: failed, for what is no error of the toolkit's own.
+        work: is awaited.
+
+    Raises:
+        ToolError: its own as it is, another `ToolkitError` with the same sentence, anything else as the class and
+            message, with the traceback in the log.
+    """
+    try:
+        return await work
+    except (ToolError, CassetteError):  # the whole question ends with what is not in a recording
+        raise
+    except ToolkitError as error:
+        raise ToolError(str(error)) from error
+    except (Exception, SystemExit) as error:  # a tool that exits must not end the server that it runs in
+        _log.exception("%s failed.", who)
+        raise ToolError(f"{who} failed: {redact(f'{type(error).__name__}: {error}')}".rstrip(": ")) from error
+
+
 async def _call(function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
     if inspect.iscoroutinefunction(function):
         return await function(**values)
-    return await to_thread.run_sync(partial(function, **values), abandon_on_cancel=True)
+    try:
+        threads = _threads.get()
+    except LookupError:
+        threads = CapacityLimiter(_THREADS)
+        _threads.set(threads)
+    return await to_thread.run_sync(partial(function, **values), abandon_on_cancel=True, limiter=threads)
 
 
-def _result(value: Any) -> ToolResult:
+def result_of(value: Any) -> ToolResult:
+    """What a function gave back, as a tool's answer; see `make_tool`."""
     if isinstance(value, ToolResult):
         return ToolResult(value.text, to_jsonable_python(value.data, inf_nan_mode="null"))
     if isinstance(value, str):

@@ -1,0 +1,1 @@
+"""Tools that are done elsewhere: HTTP calls, other MCP servers, installed packages."""
