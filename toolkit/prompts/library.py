@@ -1,190 +1,241 @@
-"""What is said on our behalf: prompts, one Markdown file each."""
+"""What is said on our behalf: prompts, from the package, a folder and the database."""
 
+import builtins
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from toolkit.errors import ConfigError, NotFound, choices
+from toolkit.db import Database
+from toolkit.errors import ConfigError, DatabaseError, NotFound
+from toolkit.prompts.files import OWN, PromptFiles
+from toolkit.prompts.prompt import Prompt, PromptArgument, can_be_id, prompt_of, valid_id
+from toolkit.prompts.prompt_tool import Ask, prompt_tool
+from toolkit.prompts.rendering import fill
+from toolkit.prompts.validation import Validation, check, validated
+from toolkit.prompts.versions import PromptVersion, PromptVersions
+from toolkit.tools.registry import no_such
+from toolkit.tools.tool import Tool
 
-if TYPE_CHECKING:
-    from jinja2.sandbox import SandboxedEnvironment
+__all__ = ["OWN", "Prompt", "PromptArgument", "PromptVersion", "Prompts", "Validation"]
 
-OWN = Path(__file__).parent
-"""The folder of the prompts that come with the toolkit."""
-
-_EDGE = "---"
-_KEYS = frozenset({"title", "description", "arguments"})
-
-
-@dataclass(frozen=True, slots=True)
-class PromptArgument:
-    """What a prompt must or may be told; an optional argument that is not given is an empty text."""
-
-    name: str
-    description: str = ""
-    required: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """A text with gaps.
-
-    Attributes:
-        name: the file's, without `.md`.
-        title: for people, a few words.
-        description: what it is for.
-        arguments: what fills the gaps.
-        template: the text, in Jinja's language.
-    """
-
-    name: str
-    title: str
-    description: str
-    arguments: tuple[PromptArgument, ...]
-    template: str
+_log = logging.getLogger(__name__)
 
 
 class Prompts:
-    """The prompts that come with the toolkit, and those of a folder of the user's.
+    """The prompts of the database, of a folder, and those that come with the toolkit; the first that has one counts.
 
-    A prompt is a file `name.md`: between two lines of `---` the YAML keys `title`, `description` and `arguments` (a
-    list of `name`, `description`, `required`), then the text. Files are read when they are asked for, so an edited one
-    counts at once.
+    docs/prompts.md describes how a prompt is written. While the database cannot be asked, the files count alone, and
+    `last_failure` says so.
 
     Args:
-        folder: the user's own prompts; one of the same name replaces ours.
+        folder: the user's own files.
+        db: where versions are kept; None: there are files only.
+
+    Attributes:
+        last_failure: why the database could not be asked the last time, None if it could.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self._folders = (folder, OWN) if folder else (OWN,)
+    def __init__(self, folder: Path | None = None, db: Database | None = None) -> None:
+        self._files = PromptFiles(folder)
+        self._versions = PromptVersions(db) if db else None
+        self.last_failure: str | None = None
 
-    def list(self) -> list[Prompt]:
-        """Every prompt, by name.
+    def files(self) -> builtins.list[Prompt]:
+        """The prompts of the folder and the package, by id; the database is not asked.
 
         Raises:
             ConfigError: a file cannot be used as written, or the folder is missing; the message names it.
         """
-        found: dict[str, Path] = {}
-        for folder in reversed(self._folders):
-            if not folder.is_dir():
-                raise ConfigError(
-                    f"The folder of prompts {folder} does not exist; make it or unset TOOLKIT_PROMPTS_DIR."
-                )
-            found |= {path.stem: path for path in folder.glob("*.md")}
-        return [_read(found[name]) for name in sorted(found)]
+        found = self._files.list()
+        for prompt in found:
+            check(prompt)
+        return found
 
-    def get(self, name: str) -> Prompt:
-        """The prompt of that name.
+    async def list(self) -> builtins.list[Prompt]:
+        """Every prompt that counts, by id; each says where it comes from.
+
+        Raises:
+            ConfigError: one cannot be used as written, or the folder is missing; the message names it.
+        """
+        found = {prompt.id: prompt for prompt in self._files.list()}
+        found |= {version.id: _prompt(version) for version in await self._newest()}
+        for prompt in found.values():
+            check(prompt)
+        return [found[name] for name in sorted(found)]
+
+    async def get(self, id: str, /) -> Prompt:  # noqa: A002 - its name
+        """The prompt of that id.
 
         Raises:
             NotFound: there is none; the message says what there is.
-            ConfigError: its file cannot be used as written.
+            ConfigError: it cannot be used as written.
+            DatabaseError: no file has it, and the database cannot be asked.
         """
-        for folder in self._folders:
-            path = folder / f"{name}.md"
-            if path.parent == folder and path.is_file():
-                return _read(path)
-        names = sorted({path.stem for folder in self._folders for path in folder.glob("*.md")})
-        raise NotFound(f"There is no prompt {name!r}; {choices(names)}.")
+        prompt = await self._find(id)
+        check(prompt)
+        return prompt
 
-    def render(self, name: str, /, **arguments: Any) -> str:
-        """The text of a prompt with its gaps filled.
+    async def render(self, id: str, /, **arguments: Any) -> str:  # noqa: A002 - its name
+        """The text of a prompt with its gaps filled. What fills a gap is text, never read as a template.
 
         Raises:
             NotFound: there is no such prompt.
             ConfigError: an argument is missing or unknown, or the text cannot be made; the message names it.
         """
-        prompt = self.get(name)
-        values = _checked(prompt, arguments)
-        from jinja2 import TemplateError  # noqa: PLC0415 - 30 ms that a start without a prompt need not pay
+        return fill(await self.get(id), arguments)
 
+    async def validate(
+        self,
+        id: str | None = None,  # noqa: A002 - its name
+        *,
+        text: str | None = None,
+        arguments: Mapping[str, Any] | None = None,
+        window: int | None = None,
+        model: str | None = None,
+    ) -> Validation:
+        """Everything that is wrong with a prompt, at once; nothing is kept.
+
+        Args:
+            id: what it is called.
+            text: front matter and text of one that is not there yet; without it, the prompt `id`.
+            arguments: what would fill its gaps; None: only how it is written is looked at.
+            window: how many tokens it may have at most.
+            model: whose tokens they are, the vendor's name of it.
+
+        Raises:
+            NotFound: there is no such prompt.
+        """
+        if text is not None:
+            prompt = prompt_of(text, called=id or "prompt", source="database")
+        elif id is not None:
+            prompt = await self._find(id)
+        else:
+            raise ConfigError("There is nothing to validate; give the id of a prompt or a text.")
+        return validated(prompt, arguments, window, model)
+
+    async def add(self, id: str, text: str, *, by: str | None = None, after: int | None = None) -> PromptVersion:  # noqa: A002 - its name
+        """Keep a prompt in the database, as a new version if it is there already; it then counts before any file.
+
+        Two who add a version at the same moment both succeed, one after the other, unless they say `after`.
+
+        Args:
+            id: what it is called.
+            text: front matter and text.
+            by: who adds it, for the history.
+            after: the version that was changed, 0 for none; None: whatever is the newest.
+
+        Raises:
+            ConfigError: it cannot be used as written; the message says everything that is wrong.
+            Conflict: `after` is not the newest version any more.
+        """
+        prompt = prompt_of(text, called=valid_id(id), source="database")
+        check(prompt)
+        if prompt.id != id:
+            raise ConfigError(
+                f"The front matter says that the prompt is {prompt.id!r}, not {id!r}; change one of them."
+            )
+        return await self._kept.append(id, text, by=by, after=after)
+
+    async def history(self, id: str, /, *, limit: int = 50) -> builtins.list[PromptVersion]:  # noqa: A002 - its name
+        """Who kept what of a prompt in the database, newest first; a version without text is its removal.
+
+        Raises:
+            NotFound: it was never in the database.
+        """
+        versions = await self._kept.history(id, limit=limit)
+        if not versions:
+            raise await self._not_kept(id)
+        return versions
+
+    async def restore(self, id: str, /, version: int, *, by: str | None = None) -> PromptVersion:  # noqa: A002 - its name
+        """Let a former version of a prompt count again, as a new one.
+
+        Raises:
+            NotFound: there is no such version.
+            ConfigError: that version is its removal, or cannot be used any more as it is written.
+        """
+        former = await self._kept.at(id, version)
+        if former is None:
+            if await self._kept.last(id) is None:
+                raise await self._not_kept(id)
+            raise NotFound(f"The prompt {id!r} has no version {version}; `history` says which it has.")
+        if former.text is None:
+            raise ConfigError(f"Version {version} of the prompt {id!r} is its removal; remove it, or restore another.")
+        return await self.add(id, former.text, by=by)
+
+    async def remove(self, id: str, /, *, by: str | None = None) -> Prompt | None:  # noqa: A002 - its name
+        """Take a prompt out of the database; its history stays. Gives the file's that counts now, None without one.
+
+        Raises:
+            NotFound: it is not in the database.
+        """
+        last = await self._kept.last(id)
+        if last is None or last.text is None:
+            raise await self._not_kept(id)
+        await self._kept.append(id, None, by=by, after=None)
+        return self._files.find(id)
+
+    async def as_tool(self, id: str, /, ask: Ask) -> Tool:  # noqa: A002 - its name
+        """A tool that takes a prompt's arguments, fills it in and has it asked; the prompt is read anew each time.
+
+        Args:
+            id: of the prompt.
+            ask: asks a model; it gets the text, the prompt's hints (keywords of `Toolkit.complete`) and who calls.
+
+        Raises:
+            NotFound: there is no such prompt.
+            ConfigError: it cannot be used as written, or cannot name a tool.
+        """
+        return prompt_tool(await self.get(id), self.get, ask)
+
+    async def _find(self, name: str) -> Prompt:
+        last = failure = None
+        if self._versions and can_be_id(name):
+            try:
+                last = await self._versions.last(name)
+                self.last_failure = None
+            except DatabaseError as error:
+                failure = self._failed(error)
+        if last and last.text is not None:
+            return _prompt(last)
+        prompt = self._files.find(name)
+        if prompt:
+            return prompt
+        if failure:
+            raise failure
+        names = {prompt.id for prompt in self._files.list()} | {version.id for version in await self._newest()}
+        raise NotFound(no_such("prompt", name, sorted(names)))
+
+    async def _newest(self) -> builtins.list[PromptVersion]:
+        if not self._versions:
+            return []
         try:
-            return _jinja().from_string(prompt.template).render(values).strip()
-        except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
-            raise ConfigError(f"The prompt {name} cannot be rendered: {error}.") from error
+            newest = await self._versions.newest()
+        except DatabaseError as error:
+            self._failed(error)
+            return []
+        self.last_failure = None
+        return newest
+
+    def _failed(self, error: DatabaseError) -> DatabaseError:
+        if self.last_failure is None:
+            _log.warning("Only the prompts of files are there: %s", error)
+        self.last_failure = str(error)
+        return error
+
+    @property
+    def _kept(self) -> PromptVersions:
+        if not self._versions:
+            raise ConfigError("These prompts are files only; give a database to keep versions in.")
+        return self._versions
+
+    async def _not_kept(self, name: str) -> NotFound:
+        prompt = self._files.find(name)
+        if prompt:
+            return NotFound(f"The prompt {name!r} is not in the database: it is the file {prompt.path}.")
+        return NotFound(no_such("prompt in the database", name, [each.id for each in await self._newest()]))
 
 
-def _checked(prompt: Prompt, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    known = [argument.name for argument in prompt.arguments]
-    takes = f"it takes {', '.join(known)}" if known else "it takes none"
-    for name in arguments:
-        if name not in known:
-            raise ConfigError(f"The prompt {prompt.name} has no argument {name!r}; {takes}.")
-    for argument in prompt.arguments:
-        if argument.required and argument.name not in arguments:
-            raise ConfigError(f"The prompt {prompt.name} needs the argument {argument.name!r}; {takes}.")
-    return {name: arguments.get(name, "") for name in known}
-
-
-def _read(path: Path) -> Prompt:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The prompt {path} cannot be read ({error}); mend or remove it.") from error
-    about, template = _parts(path, text)
-    prompt = Prompt(
-        name=path.stem,
-        title=str(about.get("title") or path.stem.replace("_", " ").capitalize()),
-        description=str(about.get("description") or ""),
-        arguments=tuple(_argument(path, given) for given in about.get("arguments") or ()),
-        template=template.strip(),
-    )
-    _check_gaps(path, prompt)
-    return prompt
-
-
-def _parts(path: Path, text: str) -> tuple[dict[str, Any], str]:
-    """The front matter and the text of a prompt's file."""
-    lines = text.splitlines()
-    if not lines or lines[0].rstrip() != _EDGE:
-        return {}, text
-    end = next((n for n, line in enumerate(lines[1:], 1) if line.rstrip() == _EDGE), 0)
-    if not end:
-        raise ConfigError(f"The prompt {path} begins with {_EDGE} and has no second one; close its front matter.")
-    import yaml  # noqa: PLC0415 - 16 ms that a start without a prompt need not pay
-
-    try:
-        about = yaml.safe_load("\n".join(lines[1:end])) or {}
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" in line {where.line + 2}" if where else ""
-        raise ConfigError(f"The front matter of the prompt {path} is not YAML{line}; mend it.") from error
-    if not isinstance(about, dict) or not isinstance(about.get("arguments") or [], list):
-        raise ConfigError(f"The front matter of the prompt {path} must be keys, with a list of arguments; mend it.")
-    if unknown := sorted(str(key) for key in about.keys() - _KEYS):
-        raise ConfigError(f"The front matter of the prompt {path} has the unknown key {unknown[0]!r}; remove it.")
-    return about, "\n".join(lines[end + 1 :])
-
-
-def _argument(path: Path, given: Any) -> PromptArgument:
-    if isinstance(given, str):
-        return PromptArgument(given)
-    if not isinstance(given, dict) or not isinstance(given.get("name"), str):
-        raise ConfigError(f"An argument of the prompt {path} has no name; write `- name: …` for each.")
-    return PromptArgument(given["name"], str(given.get("description") or ""), bool(given.get("required", True)))
-
-
-def _check_gaps(path: Path, prompt: Prompt) -> None:
-    """Raise ConfigError if the text is no template or has a gap that no argument fills."""
-    if "{" not in prompt.template:
-        return
-    from jinja2 import TemplateSyntaxError, meta  # noqa: PLC0415 - as above
-
-    try:
-        gaps = meta.find_undeclared_variables(_jinja().parse(prompt.template))
-    except TemplateSyntaxError as error:
-        raise ConfigError(
-            f"The prompt {path} is no template ({error.message}, line {error.lineno} of its text)."
-        ) from error
-    if unknown := sorted(gaps - {argument.name for argument in prompt.arguments} - _jinja().globals.keys()):
-        raise ConfigError(f"The prompt {path} uses {unknown[0]!r}, which is none of its arguments; declare it.")
-
-
-@cache
-def _jinja() -> "SandboxedEnvironment":
-    from jinja2 import StrictUndefined  # noqa: PLC0415 - as above
-    from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415 - as above
-
-    return ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
+def _prompt(version: PromptVersion) -> Prompt:
+    return prompt_of(version.text or "", called=version.id, source="database", version=str(version.version))
