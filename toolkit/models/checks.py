@@ -194,6 +194,8 @@ SETTINGS: Final[Mapping[str, _Check]] = {
     "first_token_timeout": _SECONDS,
     "silence_timeout": _SECONDS,
     "max_concurrency": (_whole, "a whole number of at least 1: how many may ask it at once with one key"),
+    "rpm": (_whole, "a whole number of at least 1: how many requests it is sent in a minute"),
+    "tpm": (_whole, "a whole number of at least 1: how many tokens it is sent in a minute"),
     "on_refusal": _one_of("fail", "next"),
     "structured": _one_of(*get_args(Structured)),
     "api": _one_of("chat", "responses"),

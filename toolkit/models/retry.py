@@ -7,17 +7,18 @@
 | ProviderTimeout, ModelNotFound, ContextTooLong, ConfigError | the next |
 | ContentRefused | give up, or the next where the model's row says so |
 | InvalidRequest | give up: every other vendor would refuse it too |
+| CassetteError | give up: in a replay nobody is asked |
 
 When everyone was asked in vain, those who may recover are asked again after a pause, which doubles, for a few seconds;
 a vendor that said how long it wants to rest is waited for as long as that fits into the deadline.
 """
 
-import random
 from typing import Final
 
 from toolkit.errors import (
     AuthenticationFailed,
     BadAnswer,
+    CassetteError,
     ContentRefused,
     InvalidRequest,
     ProviderUnavailable,
@@ -26,6 +27,7 @@ from toolkit.errors import (
     ToolkitError,
 )
 from toolkit.models.model import Model
+from toolkit.stamps import chance
 
 RETRIES: Final = 1
 """How often the same model is asked again while others could answer."""
@@ -48,7 +50,9 @@ USED_UP: Final = 0.01
 
 def is_final(error: ToolkitError, model: Model) -> bool:
     """Whether the call fails at once with `error` of `model`."""
-    return isinstance(error, InvalidRequest) or (isinstance(error, ContentRefused) and model.refusal_is_final)
+    return isinstance(error, InvalidRequest | CassetteError) or (
+        isinstance(error, ContentRefused) and model.refusal_is_final
+    )
 
 
 def concerns_the_key(error: ToolkitError) -> bool:
@@ -109,4 +113,4 @@ def share(left: float, *, own: float | None, others: bool, resorts: bool) -> flo
 
 
 def _about(seconds: float) -> float:
-    return seconds * (0.75 + random.random() / 4)  # noqa: S311 - no secret
+    return seconds * (0.75 + chance() / 4)

@@ -1,12 +1,11 @@
 """The router: asks the models of a chain in order until one answers, within one deadline."""
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from toolkit import providers
+from toolkit import providers, stamps
 from toolkit.db import Statement
 from toolkit.errors import ConfigError, ToolkitError
 from toolkit.messages import Caller, ChatRequest, Completion, Delta, Embeddings, Reply
@@ -17,13 +16,17 @@ from toolkit.models.connections import Connect, Connections
 from toolkit.models.doors import Doors, KeyHealth, Pass
 from toolkit.models.hedging import SLOWER, hedged, reason
 from toolkit.models.model import Model
+from toolkit.models.outlook import Outlook
 from toolkit.models.pace import Kind, Pace
+from toolkit.models.quotas import Quotas, tokens_of
 from toolkit.models.retry import GRACE, is_final
 from toolkit.models.speech import Speech
 from toolkit.models.streaming import OnInterrupt, Shown
+from toolkit.models.tokens import count_text
 from toolkit.models.turns import Turns
 from toolkit.providers.base import Provider
 from toolkit.usage.ledger import Ledger
+from toolkit.usage.limits import Limits
 
 T = TypeVar("T", Completion, Embeddings)
 Hedge: TypeAlias = bool | float
@@ -48,6 +51,7 @@ class Router:
         catalog: the models, and their order.
         ledger: gets a row for each attempt.
         environ: names to values, for the variables that rows refer to.
+        limits: how much each model may be asked.
         connect: connects to a vendor.
         sleep: waits some seconds; a test passes its own.
         clock: seconds from any fixed point; a test passes its own.
@@ -59,9 +63,10 @@ class Router:
         ledger: Ledger,
         environ: Mapping[str, str],
         *,
+        limits: Limits | None = None,
         connect: Connect = providers.connect,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = stamps.sleep,
+        clock: Callable[[], float] = stamps.monotonic,
     ) -> None:
         self._candidates = Candidates(catalog)
         self._ledger = ledger
@@ -69,6 +74,7 @@ class Router:
         self._connections = Connections(connect)
         self._doors = Doors(environ, clock)
         self._pace = Pace(ledger)
+        self._quotas = Quotas(limits, ledger)
         self._sleep = sleep
         self._clock = clock
 
@@ -117,7 +123,11 @@ class Router:
         found = await self._candidates.find(request, model, scope, fallbacks, requirements)
 
         async def ask(provider: Provider, asked: Model, limit: float) -> Completion:
-            return await provider.complete(asked.fill(request), asked.model, timeout=limit)
+            filled = asked.fill(request)
+            async with self._quotas.of(asked, lambda: tokens_of(filled)) as used:
+                completion = await provider.complete(filled, asked.model, timeout=limit)
+                used(completion.usage)
+                return completion
 
         answered, completion = await self._first(call, self._turns(call, found), ask, hedge)
         return call.reply(answered, completion, completion.message)
@@ -214,10 +224,29 @@ class Router:
         found = await self._candidates.named(model)
 
         async def ask(provider: Provider, asked: Model, limit: float) -> Embeddings:
-            return await provider.embed(texts, asked.model, timeout=limit)
+            async with self._quotas.of(asked, lambda: sum(map(count_text, texts))) as used:
+                embeddings = await provider.embed(texts, asked.model, timeout=limit)
+                used(embeddings.usage)
+                return embeddings
 
         _, embeddings = await self._first(call, self._turns(call, [found]), ask, hedge=False)
         return embeddings.vectors
+
+    async def outlook(
+        self,
+        request: ChatRequest,
+        *,
+        model: str | Model | None = None,
+        scope: str = "global",
+        fallbacks: Fallbacks = (),
+        requirements: Mapping[str, Any] | None = None,
+    ) -> Outlook:
+        """What is known of those who would be asked `request`; the arguments are those of `complete`.
+
+        Raises:
+            NotFound, ConfigError: as for `complete`.
+        """
+        return await Outlook.of(await self._candidates.find(request, model, scope, fallbacks, requirements))
 
     async def keep(self, rows: Sequence[Statement]) -> None:
         """Give the ledger the rows that a caller got as `later`; never raises."""
@@ -322,7 +351,7 @@ class Router:
 
     def _speech(self, call: Call, turns: Turns, leave: Pass) -> Speech:
         limit, others = turns.limit(leave), turns.others_follow
-        return Speech(call, leave, self._doors, self._pace, limit=limit, others=others)
+        return Speech(call, leave, self._doors, self._pace, self._quotas, limit=limit, others=others)
 
     async def _begun(
         self, call: Call, turns: Turns, speech: Speech, *, request: ChatRequest, shown: Shown, hedge: Hedge

@@ -2,18 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Final, Self
 
 from toolkit.errors import BadAnswer, ProviderTimeout, ToolkitError
-from toolkit.messages import ChatRequest, Completion, Delta
+from toolkit.messages import ChatRequest, Completion, Delta, Usage
 from toolkit.models.call import Call, understood
 from toolkit.models.connections import Connections
 from toolkit.models.doors import Doors, Pass
 from toolkit.models.model import Model
 from toolkit.models.pace import Pace
+from toolkit.models.quotas import Quotas, tokens_of
 from toolkit.models.retry import GRACE, RESERVE, SLOW
 
 SILENCE: Final = 20.0
@@ -41,7 +42,9 @@ class Speech:
         surprise: why it failed before its first words; None if it did not.
     """
 
-    def __init__(self, call: Call, leave: Pass, doors: Doors, pace: Pace, *, limit: float, others: bool) -> None:
+    def __init__(
+        self, call: Call, leave: Pass, doors: Doors, pace: Pace, quotas: Quotas, *, limit: float, others: bool
+    ) -> None:
         model = leave.model
         self.leave = leave
         self.completion: Completion | None = None
@@ -50,6 +53,7 @@ class Speech:
         self._call = call
         self._doors = doors
         self._pace = pace
+        self._quotas = quotas
         self._limit = min(limit, model.first_token_timeout or limit)
         self._silence = min(limit, model.silence_timeout or SILENCE)
         self._others = others
@@ -59,6 +63,7 @@ class Speech:
         self._left_at_first = 0.0  # seconds of the call that were left when the first piece came
         self._stream: AsyncIterator[Delta] | None = None
         self._open = AsyncExitStack()
+        self._used: Callable[[Usage | None], None] = lambda _usage: None
         self._ended = False
 
     @property
@@ -77,6 +82,7 @@ class Speech:
         model, key = self.leave.model, self.leave.key
         provider = await self._open.enter_async_context(connections.use(model, key, within=self._call.left()))
         asked = self._call.left()
+        self._used = await self._open.enter_async_context(self._quotas.of(model, lambda: tokens_of(request)))
         self._stream = provider.stream(request, model.model, timeout=self._limit)
         while not self.begun and self.completion is None:
             piece = await self._next(max(0.0, self._limit + GRACE - (asked - self._call.left())))
@@ -111,6 +117,7 @@ class Speech:
         """It answered."""
         self._ended = True
         self._doors.leave(self.leave)
+        self._used(completion.usage)
         self._call.answered(self.leave, self._start, completion)
 
     def failed(self, surprise: Exception) -> ToolkitError:

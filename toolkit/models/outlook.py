@@ -1,0 +1,43 @@
+"""What can be said of a question before it is asked: how long it may be, and what it may cost."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from toolkit.messages import Usage
+from toolkit.models.facts import facts_of
+from toolkit.models.model import Model
+from toolkit.models.prices import cost_nano_usd
+
+USUAL_ANSWER: Final = 1_000
+"""Tokens of an answer where the caller does not say how long it may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is known of a question's candidates.
+
+    Attributes:
+        first: who is asked first.
+        window: tokens of the largest window among them; None where one of them is not known.
+        known_window: tokens of the largest window that is known, None where none is.
+    """
+
+    first: Model
+    window: int | None
+    known_window: int | None
+
+    @classmethod
+    async def of(cls, candidates: Sequence[Model]) -> "Outlook":
+        """The outlook of a question to `candidates`, at least one."""
+        # In a thread, because the price list, which has the windows, may have to be loaded first.
+        windows = await asyncio.to_thread(lambda: [facts_of(model).context_window for model in candidates])
+        known = [window for window in windows if window is not None]
+        largest = max(known, default=None)
+        return cls(candidates[0], largest if len(known) == len(windows) else None, largest)
+
+    def price(self, input_tokens: int, max_tokens: int | None) -> int | None:
+        """What the first candidate would take for it, in billionths of a US dollar; None where that is unknown."""
+        first, usage = self.first, Usage(input_tokens, max_tokens or USUAL_ANSWER)
+        return cost_nano_usd(first.provider, first.model, usage, first.config)
