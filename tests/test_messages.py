@@ -1,5 +1,6 @@
 """The words for a conversation, its cost and its JSON."""
 
+import json
 from dataclasses import replace
 
 from hypothesis import given
@@ -49,3 +50,47 @@ def test_an_unknown_price_makes_the_whole_cost_unknown_and_never_zero() -> None:
 def test_a_reply_adds_up_what_its_attempts_used() -> None:
     reply = Reply(Message("assistant", "Hi"), "small", (FAILED, ANSWERED, ANSWERED), "id")
     assert (reply.usage.total_tokens, reply.cost_usd, reply.text) == (30, 5e-6, "Hi")
+
+
+COUNTS = st.builds(Usage, st.integers(0, 9), st.integers(0, 9), cached_tokens=st.integers(0, 9))
+ATTEMPTS = st.builds(
+    Attempt,
+    st.text(),
+    st.text(),
+    st.text(),
+    error=st.none() | st.text(),
+    status=st.none() | st.integers(100, 599),
+    milliseconds=st.floats(0, 1e6),
+    usage=st.none() | COUNTS,
+    cost_nano_usd=st.none() | st.integers(0),
+    key=st.none() | st.text(),
+    uncounted=st.booleans(),
+)
+
+
+@given(
+    st.builds(
+        Reply,
+        st.builds(Message, st.just("assistant"), st.text()),
+        st.text(),
+        st.lists(ATTEMPTS, max_size=3).map(tuple),
+        st.text(),
+        finish_reason=st.sampled_from(["stop", "length", "tool_calls", "content_filter"]),
+        session_id=st.none() | st.text(),
+        cached=st.booleans(),
+        milliseconds=st.floats(0, 1e6),
+        trimmed=st.integers(0, 99),
+    )
+)
+def test_a_reply_comes_back_from_json_as_it_went_in(reply: Reply) -> None:
+    assert Reply.from_json(json.loads(json.dumps(reply.to_json()))) == reply
+
+
+def test_a_reply_leaves_behind_in_json_what_only_python_knows() -> None:
+    reply = Reply(Message("assistant", "{}"), "small", (ANSWERED,), "id", parsed=object())
+    assert Reply.from_json(json.loads(json.dumps(reply.to_json()))) == replace(reply, parsed=None)
+
+
+def test_a_cost_of_nothing_stays_apart_from_an_unknown_one_in_json() -> None:
+    free, unknown = replace(ANSWERED, cost_nano_usd=0), replace(ANSWERED, cost_nano_usd=None)
+    assert [Attempt.from_json(each.to_json()).cost_nano_usd for each in (free, unknown)] == [0, None]

@@ -1,7 +1,7 @@
 """The toolkit's words for a conversation with a model, the same for every vendor."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field, fields
 from typing import Any, Literal, TypeAlias
 
 Json: TypeAlias = dict[str, Any]
@@ -186,6 +186,15 @@ class Usage:
         """In and out together."""
         return self.input_tokens + self.output_tokens
 
+    def to_json(self) -> Json:
+        """The counts as JSON, without those that are 0."""
+        return {name: count for name, count in asdict(self).items() if count}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, int]) -> "Usage":
+        """The counts that `to_json` wrote."""
+        return cls(**value)
+
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
 
@@ -285,6 +294,18 @@ class Attempt:
         """Whether the model answered."""
         return self.error is None
 
+    def to_json(self) -> Json:
+        """The attempt as JSON, without what is not known of it."""
+        told = {item.name: getattr(self, item.name) for item in fields(self)}
+        out = {name: value for name, value in told.items() if value is not None and value is not False}
+        return {**out, "usage": self.usage.to_json()} if self.usage else out
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Attempt":
+        """The attempt that `to_json` wrote."""
+        usage = value.get("usage")
+        return cls(**{**value, "usage": None if usage is None else Usage.from_json(usage)})
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -330,6 +351,26 @@ class Reply:
         What nobody counted is not in it: see `Attempt.uncounted`.
         """
         return cost_of(self.attempts)
+
+    def to_json(self) -> Json:
+        """The answer as JSON, without `parsed`, which only Python knows."""
+        return {
+            "message": self.message.to_json(),
+            "model": self.model,
+            "attempts": [attempt.to_json() for attempt in self.attempts],
+            "call_id": self.call_id,
+            "finish_reason": self.finish_reason,
+            "session_id": self.session_id,
+            "cached": self.cached,
+            "milliseconds": self.milliseconds,
+            "trimmed": self.trimmed,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Reply":
+        """The answer that `to_json` wrote."""
+        attempts = tuple(map(Attempt.from_json, value["attempts"]))
+        return cls(**{**value, "message": Message.from_json(value["message"]), "attempts": attempts})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Many questions at once, and questions that are answered in the background and outlive a restart."""
