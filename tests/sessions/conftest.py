@@ -9,11 +9,14 @@ from tests.sessions.script import Script
 from toolkit.db import Database
 from toolkit.models.catalog import Catalog
 from toolkit.models.router import Router
+from toolkit.sessions.asking import Asking
 from toolkit.sessions.chat import Chat
 from toolkit.sessions.store import Sessions
 from toolkit.tools.registry import ToolRegistry
 from toolkit.tools.tool import ToolContext
+from toolkit.usage.cache import ResponseCache
 from toolkit.usage.ledger import Ledger
+from toolkit.usage.limits import Limits
 
 
 @dataclass
@@ -24,6 +27,14 @@ class House:
     script: Script
     ledger: Ledger
     router: Router
+    catalog: Catalog
+    limits: Limits
+    cache: ResponseCache
+
+    def summing_up(self, model: str) -> Chat:
+        """Another chat over the same rooms, with a model that sums up."""
+        asking = Asking(self.router, self.sessions, self.ledger, self.limits, self.cache, summary_model=model)
+        return Chat(self.sessions, asking, self.ledger, self.tools)
 
 
 @pytest.fixture
@@ -37,7 +48,11 @@ async def house(db: Database) -> AsyncIterator[House]:
     await catalog.add("scripted", "one")
     router = Router(catalog, ledger, {}, connect=lambda *_: script)
     sessions, tools = Sessions(db), some_tools()
-    yield House(Chat(sessions, router, tools), sessions, tools, script, ledger, router)
+    limits, cache = Limits(db), ResponseCache(db, max_bytes=1_000_000)
+    asking = Asking(router, sessions, ledger, limits, cache)
+    chat = Chat(sessions, asking, ledger, tools)
+    yield House(chat, sessions, tools, script, ledger, router, catalog, limits, cache)
+    await cache.close()
     await router.close()
 
 

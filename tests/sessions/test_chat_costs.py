@@ -1,14 +1,14 @@
-"""A turn and what it cost are kept in one write; a ledger that cannot be written costs no turn, and loses none."""
+"""A turn is two ways to the database; a ledger that cannot be written costs no turn, and loses none."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from tests.sessions.conftest import House
 from toolkit.db import Database, Statement
 from toolkit.errors import AllModelsFailed, DatabaseUnavailable, QuotaExceeded
-from toolkit.messages import Message, ToolCall
-from toolkit.usage import ledger
+from toolkit.messages import ChatRequest, Message, ToolCall
+from toolkit.usage import entries
 
 HI = (Message("user", "hi"),)
 
@@ -34,21 +34,21 @@ def writes(db: Database, monkeypatch: pytest.MonkeyPatch) -> Writes:
     return Writes(db, monkeypatch)
 
 
-async def test_a_turn_and_its_cost_are_one_write(house: House, writes: Writes) -> None:
+async def test_a_turn_is_taken_in_one_write_and_kept_with_its_cost_in_another(house: House, writes: Writes) -> None:
     session = await house.sessions.create()
     writes.lists.clear()
     house.script.say("hello")
 
     await house.chat.run(HI, session=session.id)
 
-    assert len(writes.lists) == 1
+    assert [len(written) > 1 for written in writes.lists] == [False, True]
     assert [m.text for m in await house.sessions.messages(session.id)] == ["hi", "hello"]
     assert [(call.session_id, call.status) for call in await house.ledger.calls()] == [(session.id, "ok")]
 
 
 async def test_a_ledger_that_cannot_be_written_costs_no_turn(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     session = await house.sessions.create()
-    monkeypatch.setattr(ledger, "_KEEP", "INSERT INTO no_such_table (id) VALUES (:id)")
+    monkeypatch.setitem(cast("dict[str, str]", entries.KEEP), "calls", "INSERT INTO no_such_table (id) VALUES (:id)")
     house.script.say("hello")
 
     reply = await house.chat.run(HI, session=session.id)
@@ -78,13 +78,16 @@ async def test_what_was_paid_for_a_turn_that_could_not_be_kept_is_in_the_ledger_
 
 async def test_a_database_that_is_away_is_asked_once_for_the_turn(house: House, writes: Writes) -> None:
     session = await house.sessions.create()
-    house.script.say("hello")
-    writes.lists.clear()
-    writes.failure = DatabaseUnavailable("It is away.")
 
+    async def goes_away(_request: ChatRequest) -> str:
+        writes.lists.clear()
+        writes.failure = DatabaseUnavailable("It is away.")
+        return "hello"
+
+    house.script.say(goes_away)
     with pytest.raises(DatabaseUnavailable):
         await house.chat.run(HI, session=session.id)
-    assert len(writes.lists) == 2  # the turn, then the ledger's row by itself
+    assert len(writes.lists) == 3  # the turn, then the ledger's row by itself, and the session is given back
     assert house.ledger.failures == 1
 
 

@@ -12,7 +12,8 @@ from toolkit.errors import (
     ToolError,
 )
 from toolkit.messages import Caller, ChatRequest, Message
-from toolkit.sessions.chat import LONGEST_RESULT, ChatOptions
+from toolkit.sessions.chat import ChatOptions
+from toolkit.sessions.results import LONGEST
 
 HI = (Message("user", "hi"),)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -92,11 +93,13 @@ async def test_a_tool_that_was_removed_meanwhile_is_told_to_the_model(house: Hou
 
 
 async def test_a_long_result_is_cut_and_the_model_told_so(house: House) -> None:
-    house.script.say(wants(("flood", {"length": LONGEST_RESULT}), ("flood", {"length": LONGEST_RESULT + 1})), "ok")
+    house.script.say(wants(("flood", {"length": LONGEST}), ("flood", {"length": LONGEST + 1})), "ok")
     await house.chat.run(HI, tools=("flood",))
     whole, cut = (m.text for m in house.script.asked[1].messages if m.role == "tool")
-    assert whole == "x" * LONGEST_RESULT
-    assert cut == "x" * LONGEST_RESULT + "\n[Cut: these are the first 40,000 of 40,001 characters.]"
+    assert whole == "x" * LONGEST
+    assert cut == "x" * LONGEST + (
+        '\n[Cut: characters 0 to 40,000 of 40,001. Read on with read_result(result_id="call-1", offset=40000).]'
+    )
 
 
 async def test_a_result_that_no_wire_can_carry_is_mended(house: House) -> None:

@@ -148,7 +148,7 @@ async def test_twenty_turns_at_once_in_one_session_are_put_in_the_order_in_which
     kept = [m.text for m in await house.sessions.messages(session.id)]
     assert kept == [text for n in range(20) for text in (str(n), f"{n}!")]
     assert [len(request.messages) for request in house.script.asked] == [2 * n + 1 for n in range(20)]
-    assert len(house.chat._locks) == 0
+    assert len(house.chat._exclusive._locks) == 0
 
 
 async def test_turns_in_different_sessions_do_not_wait_for_each_other(house: House) -> None:
@@ -193,7 +193,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("toolkit.sessions.turn.time", clock)
+    monkeypatch.setattr("toolkit.sessions.turn.monotonic", clock.monotonic)
     return clock
 
 
@@ -213,7 +213,7 @@ async def test_waiting_for_the_turn_before_counts_towards_the_deadline(house: Ho
     assert len(house.script.asked) == 1
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
-    assert len(house.chat._locks) == 0
+    assert len(house.chat._exclusive._locks) == 0
 
 
 @pytest.mark.parametrize("left", [0.05, -1.0])

@@ -22,8 +22,8 @@ async def test_a_session_deleted_while_a_turn_is_under_way_is_not_found(
     session = await sessions.create()
     living = sessions._living
 
-    async def living_then_deleted(session_id: str, at: datetime) -> Session:
-        found = await living(session_id, at)
+    async def living_then_deleted(session_id: str, at: datetime, owner: str | None) -> Session:
+        found = await living(session_id, at, owner)
         await sessions.delete(session_id)
         return found
 
@@ -39,9 +39,9 @@ async def test_a_session_that_expires_between_look_and_write_is_expired(
     session = await begun(sessions)
     living = sessions._living
 
-    async def living_then_shortened(session_id: str, at: datetime) -> Session:
+    async def living_then_shortened(session_id: str, at: datetime, owner: str | None) -> Session:
         monkeypatch.setattr(sessions, "_living", living)
-        found = await living(session_id, at)
+        found = await living(session_id, at, owner)
         with freeze(NOON - timedelta(seconds=10)):
             await sessions.extend(session_id, ttl=1)
         return found
@@ -58,8 +58,8 @@ async def test_a_session_that_expires_between_look_and_extension_stays_expired(
     session = await begun(sessions)
     get = sessions.get
 
-    async def get_then_end(session_id: str) -> Session:
-        found = await get(session_id)
+    async def get_then_end(session_id: str, *, owner: str | None) -> Session:
+        found = await get(session_id, owner=owner)
         await db.execute("UPDATE sessions SET expires_at = :at WHERE id = :id", at=NOON, id=session_id)
         return found
 
@@ -74,9 +74,9 @@ async def test_a_turn_does_not_take_back_an_extension_made_meanwhile(
     session = await begun(sessions)
     living = sessions._living
 
-    async def living_then_extended(session_id: str, at: datetime) -> Session:
+    async def living_then_extended(session_id: str, at: datetime, owner: str | None) -> Session:
         monkeypatch.setattr(sessions, "_living", living)
-        found = await living(session_id, at)
+        found = await living(session_id, at, owner)
         await sessions.extend(session_id, ttl=3600)
         return found
 
@@ -91,14 +91,14 @@ async def test_a_session_deleted_while_it_is_forked_leaves_no_fork(
 ) -> None:
     session = await sessions.create()
     await sessions.append(session.id, TURN)
-    messages = sessions.messages
+    read = sessions.read
 
-    async def messages_then_deleted(session_id: str) -> list[Message]:
-        found = await messages(session_id)
+    async def read_then_deleted(session_id: str, *, owner: str | None) -> tuple[Session, list[Message]]:
+        found = await read(session_id, owner=owner)
         await sessions.delete(session_id)
         return found
 
-    monkeypatch.setattr(sessions, "messages", messages_then_deleted)  # the race, made certain
+    monkeypatch.setattr(sessions, "read", read_then_deleted)  # the race, made certain
     with pytest.raises(NotFound):
         await sessions.fork(session.id)
     assert await db.fetch_all("SELECT * FROM sessions") == []
@@ -106,6 +106,7 @@ async def test_a_session_deleted_while_it_is_forked_leaves_no_fork(
 
 async def test_a_session_that_is_extended_while_the_sweep_waits_for_it_stays(postgres_dsn: str) -> None:
     db = open_database(Settings(postgres_dsn))
+    await db.execute("DELETE FROM sessions")  # of earlier tests, whose frozen ids are the same
     sessions = Sessions(db)
     with freeze(NOON):
         session = await sessions.create(ttl=1)

@@ -1,32 +1,26 @@
 """A conversation with the models: history in, tools called, the whole turn kept before it is acknowledged."""
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from contextvars import ContextVar
 from dataclasses import replace
 from functools import partial
-from weakref import WeakValueDictionary
 
-from toolkit.errors import ConfigError, Conflict, DatabaseError, DeadlineExceeded, StreamInterrupted, ToolkitError
+from toolkit.db.keepable import keepable
+from toolkit.errors import CassetteError, ConfigError, DatabaseError, DeadlineExceeded, StreamInterrupted, ToolkitError
 from toolkit.messages import Delta, Message, Reply, Source, ToolCall
 from toolkit.models.json_text import PartialJson
-from toolkit.models.router import Router
+from toolkit.sessions.asking import Asking
+from toolkit.sessions.exclusive import Exclusive, Held
 from toolkit.sessions.form import Form
-from toolkit.sessions.store import Sessions, keepable
+from toolkit.sessions.memory import Memory
+from toolkit.sessions.store import Sessions
 from toolkit.sessions.turn import ChatOptions, Turn, in_order, new_to, on_behalf_of
-from toolkit.stamps import now
+from toolkit.stamps import begin, now
 from toolkit.tools.registry import ToolRegistry, no_such
+from toolkit.usage.ledger import Ledger
 
-__all__ = ["LONGEST_RESULT", "Chat", "ChatOptions"]
-
-LONGEST_RESULT = 40_000
-"""Characters of a tool's result that a model is told, about 10,000 tokens."""
-
-# The sessions whose tools are being run by whoever is running: a turn inside a turn would wait for itself.
-_in_a_turn: ContextVar[frozenset[str]] = ContextVar("in_a_turn", default=frozenset())
-
+__all__ = ["Chat", "ChatOptions"]
 
 _USUAL = ChatOptions()
 
@@ -40,20 +34,22 @@ class Chat:
     kept whole, before the reply is given; of a turn that failed or was cancelled nothing is kept, nor of answers that
     did not fit. Cancelled in the very moment of writing it is kept whole or not at all.
 
-    Two turns in one session are put in order, first come first served. This order is this object's own: of turns in
-    two processes each is kept whole, and neither has heard of the other.
+    Two turns in one session are put in order, whichever processes they are in. The turn of a process that was killed
+    keeps the others waiting for `exclusive.LEASE` seconds at most.
 
     Args:
         sessions: what was said before.
-        router: whom to ask.
+        asking: whom to ask.
+        ledger: gets what is not written with a turn.
         tools: what may be called.
     """
 
-    def __init__(self, sessions: Sessions, router: Router, tools: ToolRegistry) -> None:
+    def __init__(self, sessions: Sessions, asking: Asking, ledger: Ledger, tools: ToolRegistry) -> None:
         self._sessions = sessions
-        self._router = router
+        self._asking = asking
+        self._ledger = ledger
         self._tools = tools
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # those that a turn holds or wants
+        self._exclusive = Exclusive(sessions)
 
     async def run(
         self,
@@ -81,6 +77,7 @@ class Chat:
             NotFound: no such session, tool or model; no model was asked.
             SessionExpired: the session's time ran out; no model was asked.
             Conflict: a tool of a turn in this session asks for another turn in it.
+            RateLimited, BudgetExceeded: a limit is used up, or the day's money.
             ToolError: the models asked for tools `max_rounds` times.
             AnswerInvalid: no answer fitted `options.response_model`.
             ConfigError: `options.response_model` is no type that a model can be asked for; no model was asked.
@@ -96,9 +93,8 @@ class Chat:
             options=options,
         ) as turn:
             while True:
-                routing = turn.routing
                 with turn.as_one():
-                    reply = await self._router.complete(turn.request, **routing)
+                    reply = await self._asking.complete(turn)
                 if await self._is_last(turn, reply):
                     return turn.closed(reply)
 
@@ -139,10 +135,8 @@ class Chat:
                 last: Delta | None = None
                 shown = _Shown(turn.form, anew=turn.misfits > misfits)
                 misfits = turn.misfits
-                routing = turn.routing
                 with turn.as_one():
-                    pieces = self._router.stream(turn.request, **routing, on_interrupt=turn.on_interrupt)
-                    async with aclosing(pieces) as deltas:
+                    async with aclosing(self._asking.stream(turn)) as deltas:
                         async for delta in deltas:
                             last = shown.take(delta)
                             if delta.reply is None:
@@ -170,19 +164,19 @@ class Chat:
         options: ChatOptions,
     ) -> AsyncIterator[Turn]:
         """A turn that may begin: its session is alive and nobody else speaks in it."""
-        begun = time.monotonic()
+        begun = begin()
         if not messages:
             raise ConfigError("There is nothing to ask; give at least one message.")
         if options.validation_retries < 0:
             raise ConfigError(f"validation_retries must be at least 0 (it is {options.validation_retries}).")
         form = None if options.response_model is None else Form.of(options.response_model)
         specs = tuple(self._tools.get(name).spec for name in tools)
-        async with self._alone_in(session, options.timeout):
-            looked_at = now()
-            found, history = await self._sessions.read(session) if session else (None, [])
+        async with self._alone_in(session, options) as held:
+            found, history = (held.session, held.messages) if held else (None, [])
             turn = Turn(
                 options=options,
-                session=session,
+                held=held,
+                memory=Memory(history, found.summary if found else None),
                 caller=on_behalf_of(options.caller, found),
                 asked=in_order(history, messages, system),
                 kept=new_to(history, messages if remember is None else remember),
@@ -190,8 +184,7 @@ class Chat:
                 sources=tuple(sources),
                 form=form,
                 begun=begun,
-                looked_at=looked_at,
-                ttl=found.ttl_seconds if found else None,
+                looked_at=now(),
             )
             try:
                 yield turn
@@ -199,22 +192,12 @@ class Chat:
                 await self._settle(turn)
 
     @asynccontextmanager
-    async def _alone_in(self, session: str | None, seconds: float) -> AsyncIterator[None]:
+    async def _alone_in(self, session: str | None, options: ChatOptions) -> AsyncIterator[Held | None]:
         if session is None:
-            yield
+            yield None
             return
-        if session in _in_a_turn.get():
-            raise Conflict(f"Session {session} is in the middle of the turn that asks for this; leave the session out.")
-        lock = self._locks.setdefault(session, asyncio.Lock())
-        try:
-            async with asyncio.timeout(seconds):
-                await lock.acquire()
-        except TimeoutError as error:
-            raise DeadlineExceeded(seconds) from error
-        try:
-            yield
-        finally:
-            lock.release()
+        async with self._exclusive.turn(session, seconds=options.timeout, owner=options.caller.owner) as held:
+            yield held
 
     async def _is_last(self, turn: Turn, reply: Reply) -> bool:
         """Note the reply; then keep the turn, or do what the model wants done, or have it answer again."""
@@ -225,14 +208,20 @@ class Chat:
             return False
         if not turn.accepts(reply):
             return False
-        if turn.session:
-            await self._keep(turn, turn.session)
+        if turn.held:
+            await self._keep(turn, turn.held)
         return True
 
-    async def _keep(self, turn: Turn, session: str) -> None:
-        """Keep the turn, and what it cost, in one write."""
+    async def _keep(self, turn: Turn, held: Held) -> None:
+        """Keep the turn, and what it cost, and give the session free, in one write."""
         append = partial(
-            self._sessions.append, session, turn.kept, call_id=turn.call_id, begun_at=turn.looked_at, ttl=turn.ttl
+            self._sessions.append,
+            held.session.id,
+            turn.kept,
+            call_id=turn.call_id,
+            begun_at=turn.looked_at,
+            ttl=held.session.ttl_seconds,
+            turn_id=held.turn_id,
         )
         try:
             await append(also=turn.unwritten)
@@ -243,33 +232,46 @@ class Chat:
             await append()
         else:
             turn.unwritten.clear()
+        held.kept = True
 
     async def _settle(self, turn: Turn) -> None:
         """Write the rows of the ledger that were not kept with a turn."""
         rows = turn.unwritten.copy()
         turn.unwritten.clear()
-        await self._router.keep(rows)
+        await self._ledger.write(rows)
 
     async def _call_all(self, turn: Turn, calls: Sequence[ToolCall]) -> list[Message]:
-        before = _in_a_turn.set(_in_a_turn.get() | ({turn.session} if turn.session else set()))
-        try:
-            async with asyncio.timeout(turn.left):
-                return await asyncio.gather(*(self._call(turn, call) for call in calls))
-        except TimeoutError as error:
-            raise DeadlineExceeded(turn.options.timeout, turn.attempts) from error
-        finally:
-            _in_a_turn.reset(before)
+        async with self._exclusive.running_tools(turn.session):
+            try:
+                async with asyncio.timeout(turn.left):
+                    return await asyncio.gather(*(self._call(turn, call) for call in calls))
+            except TimeoutError as error:
+                raise DeadlineExceeded(turn.options.timeout, turn.attempts) from error
 
     async def _call(self, turn: Turn, call: ToolCall) -> Message:
         """The result of one call, or in words why there is none."""
+        if turn.results.answers(call):
+            return turn.results.read(call)
+        return Message("tool", turn.results.take(call, await self._told(turn, call)), tool_call_id=call.id)
+
+    async def _told(self, turn: Turn, call: ToolCall) -> str:
         offered = [spec.name for spec in turn.tools]
         if call.name not in offered:  # it may be registered all the same: what was not offered is not allowed
-            return Message("tool", f"Error: {no_such('tool', call.name, offered)}", tool_call_id=call.id)
+            return f"Error: {no_such('tool', call.name, offered)}"
         try:
-            text = (await self._tools.call(call.name, call.arguments, turn.context)).text
+            if not await self._approved(turn, call):
+                await self._tools.refused(call.name, call.arguments, turn.context, "It was not approved.")
+                return "Error: the user did not approve this call. Do not try it again; go on without it or ask."
+            return str(keepable((await self._tools.call(call.name, call.arguments, turn.context)).text))
+        except CassetteError:
+            raise
         except ToolkitError as error:
-            text = f"Error: {error}"
-        return Message("tool", _cut(keepable(text)), tool_call_id=call.id)
+            return f"Error: {keepable(str(error))}"
+
+    async def _approved(self, turn: Turn, call: ToolCall) -> bool:
+        """Whether nobody need be asked, or who was asked agreed."""
+        approve, tool = turn.options.approve, self._tools.get(call.name)
+        return approve is None or not tool.destructive or await approve(call, tool)
 
 
 class _Shown:
@@ -297,9 +299,3 @@ class _Shown:
         if delta.reply:
             partial = self._partial.whole()
         return replace(delta, partial=self._form.unwrap(partial), restarted=restarted)
-
-
-def _cut(text: str) -> str:
-    if len(text) <= LONGEST_RESULT:
-        return text
-    return f"{text[:LONGEST_RESULT]}\n[Cut: these are the first {LONGEST_RESULT:,} of {len(text):,} characters.]"

@@ -7,9 +7,11 @@ from datetime import datetime
 from toolkit.db import Database, Row, Statement
 from toolkit.db.feed import event
 from toolkit.errors import NotFound
+from toolkit.stamps import now
 
 _TOGETHER = 500  # rows that are deleted at once
 _PAUSE = 0.01  # seconds between two such batches, for programs that wait for the lock
+_SILENT = "(turn_until IS NULL OR turn_until <= :now)"  # who speaks there keeps it until the turn is over
 
 
 async def forget_expired(db: Database, moment: datetime, limit: int) -> int:
@@ -35,11 +37,12 @@ async def _old(db: Database, column: str, moment: datetime, *, order: str, limit
         f"""
         SELECT id, (SELECT MAX(position) FROM messages WHERE session_id = sessions.id) AS length
           FROM sessions
-         WHERE {column} <= :moment
+         WHERE {column} <= :moment AND {_SILENT}
          ORDER BY {order}
          LIMIT :limit
-        """,  # noqa: S608 - only names of columns, ours
+        """,  # noqa: S608 - only our own words
         moment=moment,
+        now=now(),
         limit=limit,
     )
 
@@ -54,8 +57,8 @@ async def _forget_one(db: Database, row: Row, column: str, moment: datetime) -> 
     session_id = row["id"]
     if _weight(row) > _TOGETHER:
         await _empty(db, session_id, column, moment)
-    delete = f"DELETE FROM sessions WHERE id = :id AND {column} <= :moment RETURNING id"  # noqa: S608 - as above
-    gone = Statement(delete, {"id": session_id, "moment": moment}, unmatched=NotFound(session_id))
+    delete = f"DELETE FROM sessions WHERE id = :id AND {column} <= :moment AND {_SILENT} RETURNING id"  # noqa: S608 - as above
+    gone = Statement(delete, {"id": session_id, "moment": moment, "now": now()}, unmatched=NotFound(session_id))
     told = event("session.deleted", session_id, {"expired": column == "expires_at"})
     try:
         await db.write(gone, told, subject=session_id)
@@ -70,7 +73,7 @@ async def _empty(db: Database, session_id: str, column: str, moment: datetime) -
     expire = f"""
         UPDATE sessions
            SET expires_at = CASE WHEN expires_at < used_at THEN expires_at ELSE used_at END
-         WHERE id = :id AND {column} <= :moment
+         WHERE id = :id AND {column} <= :moment AND {_SILENT}
         RETURNING id
         """  # noqa: S608 - as above
     shorten = """
@@ -79,7 +82,7 @@ async def _empty(db: Database, session_id: str, column: str, moment: datetime) -
            AND position IN (SELECT position FROM messages WHERE session_id = :id ORDER BY position LIMIT :limit)
         RETURNING position
         """
-    left = bool(await db.execute(expire, id=session_id, moment=moment))
+    left = bool(await db.execute(expire, id=session_id, moment=moment, now=now()))
     while left:
         left = bool(await db.execute(shorten, id=session_id, limit=_TOGETHER))
         await asyncio.sleep(_PAUSE)

@@ -8,6 +8,19 @@ from toolkit.messages import Json
 
 
 @dataclass(frozen=True, slots=True)
+class Summary:
+    """What the beginning of a conversation was about.
+
+    Attributes:
+        until: the position of the last message that is summed up.
+        text: the summary.
+    """
+
+    until: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """A conversation, without what was said in it.
 
@@ -21,6 +34,7 @@ class Session:
         expires_at: from this moment on it is gone for every reader.
         parent_id: the session that it was forked from, None if it began by itself.
         parent_at: how many messages it took over from there.
+        summary: what its beginning was about, None where nothing was summed up.
     """
 
     id: str
@@ -34,10 +48,17 @@ class Session:
     expires_at: datetime
     parent_id: str | None
     parent_at: int | None
+    summary: Summary | None = None
+
+    @property
+    def cursor(self) -> str:
+        """The place after this session in a list of sessions, for `Sessions.list(after=…)`."""
+        return f"{self.used_at.isoformat()}/{self.id}"
 
     @classmethod
     def from_row(cls, row: Row) -> "Session":
         """The session that a row of the table `sessions` is."""
+        summary = as_json(row["summary"])
         return cls(
             id=row["id"],
             title=row["title"],
@@ -50,4 +71,5 @@ class Session:
             expires_at=as_time(row["expires_at"]),
             parent_id=row["parent_id"],
             parent_at=row["parent_at"],
+            summary=Summary(**summary) if summary else None,
         )

@@ -1,74 +1,41 @@
 """Where conversations are kept, until their time to live runs out."""
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
+from types import ModuleType
 from typing import Any, TypeAlias
-from uuid import UUID
 
-from toolkit.db import Database, Sql, Statement, as_json
 from toolkit.db.feed import event
-from toolkit.errors import ConfigError, NotFound, SessionExpired
-from toolkit.messages import Message
+from toolkit.errors import ConfigError, DatabaseError, NotFound
+from toolkit.messages import Role
+from toolkit.sessions import jsonl, markdown, searching, transfer, writing
 from toolkit.sessions.forgetting import forget_expired, forget_unused
+from toolkit.sessions.refusals import alive, at_least_one, checked_cut, checked_ttl, is_id, none
+from toolkit.sessions.searching import SPOKEN, Found
 from toolkit.sessions.session import Session
+from toolkit.sessions.transfer import Format
+from toolkit.sessions.turn_taking import TurnTaking
 from toolkit.stamps import new_id, now
 
-_LONGEST = 10 * 365 * 86_400  # seconds; beyond this a time to live is a slip of the keyboard
-_CREATE = "tk.sessions.create() or the tool create_session"
-# A session and what was said in it, in one statement: of one moment, and one way to the database and back.
-_READ = Sql(
-    """
-    SELECT 0 AS position,
-           json_object('id', id, 'title', title, 'user_id', user_id, 'origin', origin, 'context', json(context),
-                       'ttl_seconds', ttl_seconds, 'created_at', created_at, 'used_at', used_at,
-                       'expires_at', expires_at, 'parent_id', parent_id, 'parent_at', parent_at) AS body
-      FROM sessions
-     WHERE id = :id
-    UNION ALL
-    SELECT position, body FROM messages WHERE session_id = :id
-     ORDER BY position
-    """,
-    postgres="""
-    SELECT 0 AS position, to_jsonb(session) AS body FROM sessions AS session WHERE id = :id
-    UNION ALL
-    SELECT position, body FROM messages WHERE session_id = :id
-     ORDER BY position
-    """,
-)
-# One statement for a whole turn, however many messages it has: they follow each other on what was said before.
-_SAY = Sql(
-    """
-    INSERT INTO messages (session_id, position, role, body, call_id, created_at)
-    SELECT :session_id,
-           (SELECT COALESCE(MAX(position), 0) FROM messages WHERE session_id = :session_id) + said.key + 1,
-           json_extract(said.value, '$.role'), said.value, :call_id, :at
-      FROM json_each(:said) AS said
-    """,
-    postgres="""
-    INSERT INTO messages (session_id, position, role, body, call_id, created_at)
-    SELECT CAST(:session_id AS TEXT),
-           (SELECT COALESCE(MAX(position), 0) FROM messages WHERE session_id = :session_id) + said.number,
-           said.body ->> 'role', said.body, CAST(:call_id AS TEXT), CAST(:at AS TIMESTAMPTZ)
-      FROM jsonb_array_elements(:said) WITH ORDINALITY AS said (body, number)
-    """,
-)
+_FORMATS = {"jsonl": jsonl, "markdown": markdown}
 _Sessions: TypeAlias = list[Session]  # `list` is a method below
-_Messages: TypeAlias = list[Message]
+_Found: TypeAlias = list[Found]
+_log = logging.getLogger(__name__)
 
 
-class Sessions:
+class Sessions(TurnTaking):
     """Conversations by id.
+
+    An `owner` is a person whose name is proven: anybody else's session is then as good as none, and so is one that
+    belongs to nobody. Without an owner every session may be used.
 
     Args:
         db: where they are kept.
         ttl: seconds that an unused session lives if it is created without a `ttl` of its own.
     """
-
-    def __init__(self, db: Database, *, ttl: int = 86_400) -> None:
-        self._db = db
-        self._ttl = ttl
 
     async def create(
         self,
@@ -78,6 +45,7 @@ class Sessions:
         user: str | None = None,
         origin: str | None = None,
         title: str | None = None,
+        owner: str | None = None,
     ) -> Session:
         """A new conversation, in which nothing was said yet.
 
@@ -87,160 +55,182 @@ class Sessions:
             user: the person it belongs to.
             origin: the application that begins it.
             title: for people.
+            owner: the person it belongs to, whatever `user` says.
 
         Raises:
             ConfigError: a `ttl` out of bounds.
         """
-        seconds = _checked(self._ttl if ttl is None else ttl)
-        at = now()
-        session = Session(
-            id=new_id(),
-            title=title,
-            user=user,
-            origin=origin,
+        session = _new(
+            ttl=checked_ttl(self._ttl if ttl is None else ttl),
             context=dict(context or {}),
-            ttl_seconds=seconds,
-            created_at=at,
-            used_at=at,
-            expires_at=at + timedelta(seconds=seconds),
-            parent_id=None,
-            parent_at=None,
+            user=user if owner is None else owner,
+            origin=origin,
+            title=title,
         )
-        rows = await self._db.write(_insert_session(session), _created(session), subject=session.id)
+        rows = await self._db.write(*writing.insert(session), subject=session.id)
         return Session.from_row(rows[0][0])
 
-    async def get(self, session_id: str) -> Session:
-        """The session `session_id`.
+    @asynccontextmanager
+    async def scope(
+        self,
+        *,
+        ttl: int | None = None,
+        context: Mapping[str, Any] | None = None,
+        user: str | None = None,
+        origin: str | None = None,
+        title: str | None = None,
+        owner: str | None = None,
+    ) -> AsyncIterator[Session]:
+        """A conversation for the time of a block: `async with sessions.scope(ttl=300) as session:`.
 
-        Raises:
-            SessionExpired: it was there; the message says until when.
-            NotFound: there is none, or no more since it was deleted or swept.
+        At its end, also by an error, the session is deleted with all that was said in it. Where it cannot be, since
+        the database is away or the process was killed, its time to live ends it.
+
+        Args:
+            ttl: seconds that it lives after each use; a short one ends it soon where it could not be deleted.
+            context: the application's own data, as JSON has it.
+            user: the person it belongs to.
+            origin: the application that begins it.
+            title: for people.
+            owner: the person it belongs to, whatever `user` says.
         """
-        return await self._living(session_id, now())
+        session = await self.create(ttl=ttl, context=context, user=user, origin=origin, title=title, owner=owner)
+        try:
+            yield session
+        finally:
+            try:
+                await self.delete(session.id)
+            except NotFound:
+                pass
+            except DatabaseError as error:
+                _log.warning("Session %s could not be deleted, and lives until it expires: %s", session.id, error)
 
-    async def list(self, *, user: str | None = None, limit: int = 50) -> _Sessions:
+    async def list(
+        self,
+        *,
+        user: str | None = None,
+        origin: str | None = None,
+        search: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+        owner: str | None = None,
+    ) -> _Sessions:
         """The sessions that are alive, last used first.
 
         Args:
             user: only those of this person; None is everyone.
+            origin: only those that this application began.
+            search: only those with this text in the title or in what a person or a model said; see `search`.
             limit: at most this many, at least 1.
-        """
-        rows = await self._db.fetch_all(
-            """
-            SELECT *
-              FROM sessions
-             WHERE expires_at > :now AND (CAST(:user AS TEXT) IS NULL OR user_id = :user)
-             ORDER BY used_at DESC, id DESC
-             LIMIT :limit
-            """,
-            now=now(),
-            user=user,
-            limit=_at_least_one(limit),
-        )
-        return [Session.from_row(row) for row in rows]
+            after: go on behind this place, the `cursor` of the last session of the page before. A session that is
+                used meanwhile moves to the front: it may be missed by who goes on, and never comes twice.
+            owner: only this person's.
 
-    async def messages(self, session_id: str) -> _Messages:
-        """What was said, oldest first.
+        Raises:
+            ConfigError: `limit`, `after` or `search` cannot be used as written.
+        """
+        where = searching.Where(now(), user=user, origin=origin, owner=owner)
+        if search is None:
+            return await searching.page(self._db, where, after=after, limit=at_least_one(limit))
+        return await searching.sessions_with(self._db, where, search, after=after, limit=at_least_one(limit))
+
+    async def search(
+        self,
+        text: str,
+        *,
+        user: str | None = None,
+        origin: str | None = None,
+        roles: Iterable[Role] = SPOKEN,
+        limit: int = 20,
+        owner: str | None = None,
+    ) -> _Found:
+        """Where `text` was said in the sessions that are alive: last used first, and in each in the order of talking.
+
+        A message is found once, however often it has the text. Upper and lower case are the same in every script that
+        has them; accents count, and `ß` is not `ss`. No character has a meaning of its own.
+
+        Args:
+            text: what to look for, at least one character, of any length.
+            user: only in this person's sessions; None is everyone.
+            origin: only in those that this application began.
+            roles: by whom; a person and a model unless said otherwise.
+            limit: at most this many messages, at least 1.
+            owner: only in this person's sessions.
+
+        Raises:
+            ConfigError: `text` is empty, or `limit` out of bounds.
+        """
+        where = searching.Where(now(), user=user, origin=origin, owner=owner)
+        return await searching.messages_with(self._db, where, text, roles=roles, limit=at_least_one(limit))
+
+    async def update(
+        self,
+        session_id: str,
+        *,
+        title: str | None = None,
+        context: Mapping[str, Any] | None = None,
+        owner: str | None = None,
+    ) -> Session:
+        """Give a session another title, another context, or both; it does not live longer for it.
+
+        Args:
+            session_id: which one.
+            title: for people; an empty one takes the title away, None leaves it.
+            context: takes the place of the whole context there was; None leaves it.
+            owner: whose it must be.
 
         Raises:
             SessionExpired, NotFound: as for `get`.
         """
-        return (await self.read(session_id))[1]
+        at = now()
+        changed = [name for name, value in (("title", title), ("context", context)) if value is not None]
+        if not changed:
+            return await self._living(session_id, at, owner)
+        told = event("session.updated", session_id, {"changed": changed})  # not what it is now
+        change = writing.change(session_id, title=title, context=context, at=at, owner=owner)
+        return await self._write(session_id, at, owner, change, told, subject=session_id)
 
-    async def read(self, session_id: str) -> tuple[Session, _Messages]:
-        """The session and what was said in it, oldest first.
+    async def rename(self, session_id: str, title: str, *, owner: str | None = None) -> Session:
+        """Give a session another title; an empty one takes it away.
 
         Raises:
             SessionExpired, NotFound: as for `get`.
         """
-        rows = await self._db.fetch_all(_READ, id=session_id) if _is_id(session_id) else []
-        if not rows or rows[0]["position"]:
-            raise _none(session_id)
-        session = _alive(Session.from_row(as_json(rows[0]["body"])), now())
-        return session, [Message.from_json(as_json(row["body"])) for row in rows[1:]]
+        return await self.update(session_id, title=title, owner=owner)
 
-    async def extend(self, session_id: str, *, ttl: int | None = None) -> Session:
+    async def extend(self, session_id: str, *, ttl: int | None = None, owner: str | None = None) -> Session:
         """Let a session live for its whole time again, from now on.
 
         Args:
             session_id: which one.
             ttl: its new time to live in seconds, which may be shorter; None keeps the one it has.
+            owner: whose it must be.
 
         Raises:
             ConfigError: a `ttl` out of bounds.
             SessionExpired, NotFound: as for `get`; what expired stays so.
         """
-        session = await self.get(session_id)
-        seconds = _checked(session.ttl_seconds if ttl is None else ttl)
+        session = await self.get(session_id, owner=owner)
+        seconds = checked_ttl(session.ttl_seconds if ttl is None else ttl)
         at = now()
-        touch = """
-            UPDATE sessions
-               SET ttl_seconds = :ttl, used_at = :at, expires_at = :expires_at
-             WHERE id = :id AND expires_at > :at
-            RETURNING *
-            """
-        values = {"id": session_id, "ttl": seconds, "at": at, "expires_at": at + timedelta(seconds=seconds)}
-        touched = Statement(touch, values, unmatched=_none(session_id))
-        return await self._write(session_id, at, touched, subject=session_id)
+        extend = writing.extend(session_id, ttl=seconds, at=at, expires_at=at + timedelta(seconds=seconds), owner=owner)
+        return await self._write(session_id, at, owner, extend, subject=session_id)
 
-    async def append(
-        self,
-        session_id: str,
-        messages: Sequence[Message],
-        *,
-        call_id: str | None = None,
-        begun_at: datetime | None = None,
-        ttl: int | None = None,
-        also: Sequence[Statement] = (),
-    ) -> Session:
-        """Add a turn after all that was said, whole or not at all, and let the session live for its whole time again.
-
-        Characters and numbers that a database cannot keep (NUL, half of a character, infinity) are kept as `�` and
-        null: they come from models and tools, and a turn is not worth losing over them.
-
-        Args:
-            session_id: where it was said.
-            messages: in order.
-            call_id: the question in the ledger that they belong to.
-            begun_at: when the turn began; a session that was alive then takes it, even if it has expired since.
-            ttl: the session's, for who has just read it; otherwise it is read.
-            also: what is written with the turn, or not at all.
-
-        Raises:
-            SessionExpired, NotFound: as for `get`.
-        """
-        at = now()
-        alive_at = begun_at or at
-        if ttl is None:
-            ttl = (await self._living(session_id, alive_at)).ttl_seconds
-        touch = """
-            UPDATE sessions
-               SET used_at = :at,
-                   expires_at = CASE WHEN expires_at > :expires_at THEN expires_at ELSE :expires_at END
-             WHERE id = :id AND expires_at > :alive_at
-            RETURNING *
-            """
-        expires_at = at + timedelta(seconds=ttl)
-        values = {"id": session_id, "at": at, "expires_at": expires_at, "alive_at": alive_at}
-        # The touch comes first: its row lock makes two writers of one session wait for each other on Postgres.
-        statements = [Statement(touch, values, unmatched=_none(session_id))]
-        statements += [_insert_messages(session_id, messages, call_id, at)]
-        statements += [*also, event("session.updated", session_id, {"messages": len(messages), "call_id": call_id})]
-        return await self._write(session_id, alive_at, *statements, subject=session_id)
-
-    async def fork(self, session_id: str, *, at: int | None = None) -> Session:
+    async def fork(self, session_id: str, *, at: int | None = None, owner: str | None = None) -> Session:
         """A new session that begins with what was said in another; the other stays as it is.
 
         Args:
-            session_id: the session to begin with. Title, user, origin, context and time to live are taken over.
+            session_id: the session to begin with. Title, user, origin, context and time to live are taken over, and
+                of the messages all there is to them; the summary where it speaks of nothing else.
             at: how many of its messages are taken over; None is all.
+            owner: whose it must be.
 
         Raises:
             ConfigError: `at` is out of bounds, or between a model's tool call and its result.
             SessionExpired, NotFound: as for `get`.
         """
-        source = await self.get(session_id)
-        count = _cut(session_id, await self.messages(session_id), at)
+        source, messages = await self.read(session_id, owner=owner)
+        count = checked_cut(session_id, messages, at)
         made_at = now()
         fork = replace(
             source,
@@ -250,38 +240,118 @@ class Sessions:
             expires_at=made_at + timedelta(seconds=source.ttl_seconds),
             parent_id=source.id,
             parent_at=count,
+            summary=source.summary if source.summary and source.summary.until <= count else None,
         )
-        copy = """
-            INSERT INTO messages (session_id, position, role, body, call_id, created_at)
-            SELECT CAST(:fork_id AS TEXT), position, role, body, call_id, created_at
-              FROM messages
-             WHERE session_id = :id AND position <= :count
-            RETURNING position
-            """
-        values = {"fork_id": fork.id, "id": session_id, "count": count}
-        copied = Statement(copy, values, unmatched=_none(session_id) if count else None)
+        insert, told = writing.insert(fork)
         # Without a subject: it reads the rows of another session.
-        return await self._write(session_id, made_at, _insert_session(fork), copied, _created(fork))
+        return await self._write(session_id, made_at, owner, insert, writing.copy(session_id, fork.id, count), told)
 
-    async def delete(self, session_id: str) -> None:
+    async def branches(self, session_id: str, *, owner: str | None = None) -> _Sessions:
+        """The sessions that were forked from this one and are alive, oldest first.
+
+        Raises:
+            SessionExpired, NotFound: as for `get`.
+        """
+        at = now()
+        await self._living(session_id, at, owner)
+        rows = await self._db.fetch_all(
+            f"""
+            SELECT *
+              FROM sessions
+             WHERE parent_id = :id AND expires_at > :now AND {writing.OWNED}
+             ORDER BY created_at, id
+            """,  # noqa: S608 - our own words
+            id=session_id,
+            now=at,
+            owner=owner,
+        )
+        return [Session.from_row(row) for row in rows]
+
+    async def export(self, session_id: str, *, format: Format = "jsonl", owner: str | None = None) -> str:  # noqa: A002 - what people call it
+        """A session as text, to be kept in a file and given to `import_`.
+
+        Args:
+            session_id: which one.
+            format: `"jsonl"`: all there is to it, a line of JSON for the session and one for each message;
+                `"markdown"`: for people, without vendors' own data, call ids and times.
+            owner: whose it must be.
+
+        Raises:
+            ConfigError: another format.
+            SessionExpired, NotFound: as for `get`.
+        """
+        write: Callable[[transfer.Kept], str] = _format(format).write
+        if not is_id(session_id):
+            raise none(session_id)
+        found = await transfer.kept(self._db, session_id)
+        if found is None:
+            raise none(session_id)
+        return write(replace(found, session=alive(found.session, now(), owner)))
+
+    async def import_(
+        self,
+        text: str,
+        *,
+        format: Format = "jsonl",  # noqa: A002 - what people call it
+        user: str | None = None,
+        origin: str | None = None,
+        ttl: int | None = None,
+        owner: str | None = None,
+    ) -> Session:
+        """A new session out of what `export` wrote, whole or not at all.
+
+        Its time begins anew. It is no branch of any other.
+
+        Args:
+            text: of at most `transfer.LONGEST` characters.
+            format: as for `export`.
+            user: the person it belongs to; None is the one in the text.
+            origin: the application that began it; None is the one in the text.
+            ttl: seconds that it lives after each use; None is what the text says.
+            owner: the person it belongs to, whatever else is said.
+
+        Raises:
+            ConfigError: the text cannot be read; the message names the line.
+        """
+        if len(text) > transfer.LONGEST:
+            raise ConfigError(
+                f"A session is imported from at most {transfer.LONGEST:,} characters (got {len(text):,})."
+            )
+        imported = _format(format).read(text.removeprefix("\ufeff"))
+        said = imported.header
+        session = _new(
+            ttl=checked_ttl(next(s for s in (ttl, said.ttl_seconds, self._ttl) if s is not None)),
+            context=said.context or {},
+            user=owner if owner is not None else user if user is not None else said.user,
+            origin=said.origin if origin is None else origin,
+            title=said.title,
+        )
+        session = replace(session, summary=said.summary)
+        insert, told = writing.insert(session)
+        restore = writing.restore(session.id, transfer.rows(imported.messages, session.created_at))
+        rows = await self._db.write(insert, restore, told, subject=session.id)
+        return Session.from_row(rows[0][0])
+
+    async def delete(self, session_id: str, *, owner: str | None = None) -> None:
         """Forget a session and what was said in it, also one that has expired.
 
         Raises:
-            NotFound: there is none.
+            NotFound: there is none for the owner.
         """
-        if not _is_id(session_id):
-            raise _none(session_id)
-        delete = "DELETE FROM sessions WHERE id = :id RETURNING id"
-        gone = Statement(delete, {"id": session_id}, unmatched=_none(session_id))
-        await self._db.write(gone, event("session.deleted", session_id, {"expired": False}), subject=session_id)
+        if not is_id(session_id):
+            raise none(session_id)
+        told = event("session.deleted", session_id, {"expired": False})
+        await self._db.write(writing.delete(session_id, owner=owner), told, subject=session_id)
 
     async def sweep(self, limit: int = 1000) -> int:
         """Forget sessions that have expired, the longest gone first, and give their number.
 
+        One in which a turn is under way stays until that is over.
+
         Args:
             limit: at most this many; at least 1.
         """
-        return await forget_expired(self._db, now(), _at_least_one(limit))
+        return await forget_expired(self._db, now(), at_least_one(limit))
 
     async def count_before(self, before: datetime) -> int:
         """How many sessions were last used at `before` or earlier, the expired ones included."""
@@ -291,117 +361,35 @@ class Sessions:
     async def prune(self, before: datetime, limit: int = 500) -> int:
         """Forget some sessions that were last used at `before` or earlier, alive or not; 0 when none is left.
 
-        Forks keep their own copies of what was said. A session that is used meanwhile stays.
+        Forks keep their own copies of what was said. A session that is used meanwhile stays, and so does one in which
+        a turn is under way.
 
         Args:
             before: a moment.
             limit: about this many rows of sessions and messages in one transaction; at least 1.
         """
-        return await forget_unused(self._db, before, _at_least_one(limit))
-
-    async def _living(self, session_id: str, at: datetime) -> Session:
-        select = "SELECT * FROM sessions WHERE id = :id"
-        row = await self._db.fetch_one(select, id=session_id) if _is_id(session_id) else None
-        if row is None:
-            raise _none(session_id)
-        return _alive(Session.from_row(row), at)
-
-    async def _write(
-        self, session_id: str, alive_at: datetime, *statements: Statement, subject: str | None = None
-    ) -> Session:
-        """Run `statements`, the first of which gives the session's row."""
-        try:
-            rows = await self._db.write(*statements, subject=subject)
-        except NotFound:
-            await self._living(session_id, alive_at)  # says it better where it has expired meanwhile
-            raise
-        return Session.from_row(rows[0][0])
+        return await forget_unused(self._db, before, at_least_one(limit))
 
 
-def _insert_session(session: Session) -> Statement:
-    insert = """
-        INSERT INTO sessions (
-            id, title, user_id, origin, context, ttl_seconds, created_at, used_at, expires_at, parent_id, parent_at
-        )
-        VALUES (
-            :id, :title, :user, :origin, :context, :ttl_seconds,
-            :created_at, :used_at, :expires_at, :parent_id, :parent_at
-        )
-        RETURNING *
-        """
-    return Statement(insert, asdict(session))
+def _new(*, ttl: int, context: Mapping[str, Any], user: str | None, origin: str | None, title: str | None) -> Session:
+    """A session that begins now."""
+    at = now()
+    return Session(
+        id=new_id(),
+        title=title,
+        user=user,
+        origin=origin,
+        context=dict(context),
+        ttl_seconds=ttl,
+        created_at=at,
+        used_at=at,
+        expires_at=at + timedelta(seconds=ttl),
+        parent_id=None,
+        parent_at=None,
+    )
 
 
-def _created(session: Session) -> Statement:
-    """Tells of a new session; a fork's event names the session that it was forked from."""
-    return event("session.created", session.id, {"parent_id": session.parent_id})
-
-
-def _insert_messages(session_id: str, messages: Sequence[Message], call_id: str | None, at: datetime) -> Statement:
-    said = [keepable(message.to_json()) for message in messages]
-    return Statement(_SAY, {"session_id": session_id, "said": said, "call_id": call_id, "at": at})
-
-
-def _alive(session: Session, at: datetime) -> Session:
-    """`session`, if it had not expired at that moment."""
-    if session.expires_at <= at:
-        until = session.expires_at.isoformat(timespec="seconds")
-        raise SessionExpired(f"Session {session.id} expired at {until}; create a new one with {_CREATE}.")
-    return session
-
-
-def keepable(value: Any) -> Any:
-    """`value` with what neither a database nor a vendor's wire can carry replaced: NUL, half a character, infinity."""
-    match value:
-        case str():
-            # A pair of surrogates that was taken apart becomes its character again; a lone one becomes �.
-            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "�")
-        case dict():
-            return {keepable(key): keepable(inner) for key, inner in value.items()}
-        case list() | tuple():
-            return [keepable(inner) for inner in value]
-        case float() if not math.isfinite(value):
-            return None
-        case _:
-            return value
-
-
-def _cut(session_id: str, messages: Sequence[Message], at: int | None) -> int:
-    """How many of `messages` a fork at `at` takes over."""
-    if at is None:
-        return len(messages)
-    if not 0 <= at <= len(messages):
-        raise ConfigError(f"Session {session_id} has {len(messages)} messages; `at` must be from 0 to that (got {at}).")
-    waiting: set[str | None] = set()
-    for message in messages[:at]:
-        waiting |= {call.id for call in message.tool_calls}
-        waiting -= {message.tool_call_id}
-    if waiting:
-        raise ConfigError(
-            f"Message {at} of session {session_id} waits for a tool's result; fork before the call or after it."
-        )
-    return at
-
-
-def _checked(ttl: int) -> int:
-    if not 1 <= ttl <= _LONGEST:
-        raise ConfigError(f"A session's ttl must be from 1 to {_LONGEST:,} seconds (got {ttl}).")
-    return ttl
-
-
-def _at_least_one(limit: int) -> int:
-    if limit < 1:
-        raise ConfigError(f"`limit` must be at least 1 (got {limit}).")
-    return limit
-
-
-def _is_id(text: str) -> bool:
-    """Whether `text` may be an id; a database refuses some of what a wire may bring instead."""
-    try:
-        return bool(UUID(text))
-    except ValueError:
-        return False
-
-
-def _none(session_id: str) -> NotFound:
-    return NotFound(f"There is no session {session_id!r}; create one with {_CREATE}.")
+def _format(name: str) -> ModuleType:
+    if name not in _FORMATS:
+        raise ConfigError(f"{name!r} is no format of a session; use {' or '.join(_FORMATS)}.")
+    return _FORMATS[name]

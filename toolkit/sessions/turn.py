@@ -1,20 +1,25 @@
 """One question on its way to an answer: what is asked of the models, and what will be kept of it."""
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from toolkit.db import Statement
 from toolkit.errors import AllModelsFailed, AnswerInvalid, DeadlineExceeded, StreamInterrupted, ToolError
-from toolkit.messages import Attempt, Caller, ChatRequest, Message, Reply, Source, ToolSpec
+from toolkit.messages import Attempt, Caller, ChatRequest, Message, Reply, Source, ToolCall, ToolSpec
 from toolkit.models.structured import in_words
+from toolkit.sessions.exclusive import Held
 from toolkit.sessions.form import Form, Misfit
+from toolkit.sessions.memory import Memory
+from toolkit.sessions.results import READ_ON, LongResults
 from toolkit.sessions.session import Session
-from toolkit.stamps import new_id
-from toolkit.tools.tool import ToolContext
+from toolkit.stamps import monotonic, new_id
+from toolkit.tools.tool import Tool, ToolContext
+
+Approve: TypeAlias = Callable[[ToolCall, Tool], Awaitable[bool]]
+"""Whether a destructive tool may be called with these arguments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,11 @@ class ChatOptions:
         validation_retries: how often models are asked again, at most, with what does not fit.
         requirements: what a model must have to be asked.
         hedge: whether a second model is asked where the first is slow.
+        cache: whether an answer may come from the response cache; `"refresh"`: it is asked for anew and kept; None: as
+            the settings say.
+        queue: seconds to wait, at most, where a limit is used up.
+        approve: asked before a destructive tool is called; None: what was offered may be called.
+        prompt: the id of the prompt that the question was made with.
     """
 
     model: str | None = None
@@ -52,6 +62,10 @@ class ChatOptions:
     validation_retries: int = 2
     requirements: Mapping[str, Any] | None = None
     hedge: bool | float = False
+    cache: bool | Literal["refresh"] | None = None
+    queue: float = 0.0
+    approve: Approve | None = None
+    prompt: str | None = None
 
 
 @dataclass(slots=True)
@@ -59,7 +73,8 @@ class Turn:
     """A question, and what was said since.
 
     Attributes:
-        session: where it will be kept; None is nowhere.
+        held: the session that it will be kept in; None is nowhere.
+        memory: how much of the conversation the models are told.
         caller: in whose name models are asked and tools are called.
         asked: what the next model is asked, oldest first.
         kept: what the session will keep.
@@ -68,16 +83,18 @@ class Turn:
         form: what the answer must fit, None for free text.
         begun: the monotonic clock when the question came.
         looked_at: when the session was alive.
-        ttl: seconds that the session lives unused; None without a session.
         unwritten: rows of the ledger that are to be written with the turn.
         attempts: every model asked so far.
         rounds: how often models asked for tools.
         misfits: how many answers did not fit the form.
         parsed: the answer as an instance of its type, None until there is one.
+        results: the tools' results that were too long to be told at once.
+        cached: how many answers came from the cache.
     """
 
     options: ChatOptions
-    session: str | None
+    held: Held | None
+    memory: Memory
     caller: Caller
     asked: list[Message]
     kept: list[Message]
@@ -86,21 +103,27 @@ class Turn:
     form: Form | None
     begun: float
     looked_at: datetime
-    ttl: int | None = None
     unwritten: list[Statement] = field(default_factory=list)
     call_id: str = field(default_factory=new_id)
     attempts: list[Attempt] = field(default_factory=list)
     rounds: int = 0
     misfits: int = 0
     parsed: Any = None
+    results: LongResults = field(default_factory=LongResults)
+    cached: int = 0
+
+    @property
+    def session(self) -> str | None:
+        """The id of the session, None without one."""
+        return self.held.session.id if self.held else None
 
     @property
     def request(self) -> ChatRequest:
         """What the next model is asked."""
         options = self.options
         return ChatRequest(
-            messages=tuple(self.asked),
-            tools=self.tools,
+            messages=tuple(self.memory.told(self.asked)),
+            tools=(*self.tools, READ_ON) if self.results else self.tools,
             sources=self.sources,
             temperature=options.temperature,
             max_tokens=options.max_tokens,
@@ -111,15 +134,22 @@ class Turn:
         )
 
     @property
-    def routing(self) -> dict[str, Any]:
-        """Whom to ask, as the router's keywords."""
+    def chosen(self) -> dict[str, Any]:
+        """Who may be asked, as the router's keywords."""
         options = self.options
         return {
             "model": options.model,
             "scope": options.scope,
             "fallbacks": options.fallbacks,
             "requirements": options.requirements,
-            "hedge": options.hedge,
+        }
+
+    @property
+    def routing(self) -> dict[str, Any]:
+        """Whom to ask, and in whose name, as the router's keywords."""
+        return {
+            **self.chosen,
+            "hedge": self.options.hedge,
             "timeout": self.left,
             "caller": self.caller,
             "call_id": self.call_id,
@@ -129,7 +159,14 @@ class Turn:
     @property
     def context(self) -> ToolContext:
         """In whose name tools are called."""
-        return ToolContext(session_id=self.session, user=self.caller.user, origin=self.caller.origin)
+        caller = self.caller
+        return ToolContext(
+            session_id=self.session,
+            user=caller.user,
+            origin=caller.origin,
+            authenticated=caller.authenticated,
+            call_id=self.call_id,
+        )
 
     @property
     def left(self) -> float:
@@ -138,7 +175,7 @@ class Turn:
         Raises:
             DeadlineExceeded: none.
         """
-        seconds = self.begun + self.options.timeout - time.monotonic()
+        seconds = self.begun + self.options.timeout - monotonic()
         if seconds <= 0:
             raise DeadlineExceeded(self.options.timeout, self.attempts)
         return seconds
@@ -149,10 +186,15 @@ class Turn:
         try:
             yield
         except DeadlineExceeded as error:
-            raise DeadlineExceeded(self.options.timeout, (*self.attempts, *error.attempts)) from error
+            raise DeadlineExceeded(self.options.timeout, self._all(error.attempts)) from error
         except (AllModelsFailed, StreamInterrupted) as error:
-            error.attempts = (*self.attempts, *error.attempts)
+            error.attempts = self._all(error.attempts)
             raise
+
+    def _all(self, attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
+        """The attempts of the turn, and those of `attempts` that are new."""
+        known = set(map(id, self.attempts))
+        return (*self.attempts, *(attempt for attempt in attempts if id(attempt) not in known))
 
     @property
     def on_interrupt(self) -> Literal["continue", "restart", "raise"]:
@@ -167,6 +209,7 @@ class Turn:
             ToolError: it asks for tools once more than it may.
         """
         self.attempts += reply.attempts
+        self.cached += reply.cached
         self.rounds += bool(reply.message.tool_calls)
         if reply.message.tool_calls and self.rounds >= self.options.max_rounds:
             raise ToolError(
@@ -222,7 +265,9 @@ class Turn:
             call_id=self.call_id,
             session_id=self.session,
             parsed=self.parsed,
-            milliseconds=(time.monotonic() - self.begun) * 1000,
+            cached=self.cached > 0 and not self.attempts,
+            trimmed=self.memory.trimmed,
+            milliseconds=(monotonic() - self.begun) * 1000,
         )
 
 
@@ -237,7 +282,9 @@ def on_behalf_of(caller: Caller, session: Session | None) -> Caller:
     """`caller`, and where it says nothing of user and origin, those whom the session belongs to."""
     if session is None:
         return caller
-    return Caller(caller.user or session.user, caller.origin or session.origin, session.id)
+    return replace(
+        caller, user=caller.user or session.user, origin=caller.origin or session.origin, session_id=session.id
+    )
 
 
 def in_order(history: Sequence[Message], messages: Sequence[Message], system: str | None) -> list[Message]:
