@@ -19,6 +19,7 @@ class House:
 
     def __init__(self, assemble: "Callable[[], Toolkit]") -> None:
         self._assemble = assemble
+        self._resumed = False
 
     @cached_property
     def toolkit(self) -> "Toolkit":
@@ -30,13 +31,16 @@ class House:
         return self._assemble()
 
     async def opened(self) -> "Toolkit":
-        """The toolkit with its database open.
+        """The toolkit with its database open; the first time it goes on with what killed processes left unanswered.
 
         Raises:
             ConfigError: a setting cannot be used as written.
             DatabaseError: the database cannot be opened; the next call tries again.
         """
         await self.toolkit.start()
+        if not self._resumed:
+            self._resumed = True
+            await self.toolkit.jobs.resume()
         return self.toolkit
 
     async def close(self) -> None:

@@ -145,15 +145,16 @@ class _Face:
 
     async def list_prompts(self, _ctx: Context, _params: PaginatedRequestParams | None) -> ListPromptsResult:
         try:
-            return ListPromptsResult(prompts=[_prompt_on_wire(prompt) for prompt in self._house.toolkit.prompts.list()])
+            prompts = await self._house.toolkit.prompts.list()
+            return ListPromptsResult(prompts=[_prompt_on_wire(prompt) for prompt in prompts])
         except Exception as error:
             raise refused(error, "prompts/list") from error
 
     async def get_prompt(self, _ctx: Context, params: GetPromptRequestParams) -> GetPromptResult:
         try:
             prompts = self._house.toolkit.prompts
-            text = prompts.render(params.name, **(params.arguments or {}))
-            description = prompts.get(params.name).description
+            text = await prompts.render(params.name, **(params.arguments or {}))
+            description = (await prompts.get(params.name)).description
         except Exception as error:
             raise refused(error, "prompts/get") from error
         said = PromptMessage(role="user", content=TextContent(type="text", text=text))
@@ -194,4 +195,4 @@ def _prompt_on_wire(prompt: "ToolkitPrompt") -> Prompt:
     arguments = [PromptArgument(name=a.name, description=a.description, required=a.required) for a in prompt.arguments]
     # Some hosts list no prompt without a description.
     description = prompt.description or prompt.title
-    return Prompt(name=prompt.name, title=prompt.title, description=description, arguments=arguments)
+    return Prompt(name=prompt.id, title=prompt.title, description=description, arguments=arguments)

@@ -16,13 +16,19 @@ from toolkit.errors import ConfigError
 
 if TYPE_CHECKING:
     from notebooks.chat import ChatPanel
-    from notebooks.connection import connect, connect_sync
+    from notebooks.connection import connect, connect_sync, replay
     from notebooks.search import SearchPanel
 
-_HOME = {"ChatPanel": "chat", "SearchPanel": "search", "connect": "connection", "connect_sync": "connection"}
+_HOME = {
+    "ChatPanel": "chat",
+    "SearchPanel": "search",
+    "connect": "connection",
+    "connect_sync": "connection",
+    "replay": "connection",
+}
 _PANELS = {"ChatPanel", "SearchPanel"}
 
-__all__ = ["ChatPanel", "SearchPanel", "connect", "connect_sync"]
+__all__ = ["ChatPanel", "SearchPanel", "connect", "connect_sync", "replay"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,12 +1,17 @@
 """One toolkit per database, for as long as the kernel lives."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from toolkit.bridge import at_exit, awaitable, blocking
-from toolkit.settings import Settings
+from toolkit.settings import Record, Settings
 from toolkit.toolkit import Toolkit
 
-_open: dict[str, Toolkit] = {}
+_open: dict[tuple[str, Path | None], Toolkit] = {}
 
 
 async def connect(url: str | None = None) -> Any:
@@ -33,10 +38,35 @@ def connect_sync(url: str | None = None) -> Any:
     return tk
 
 
+@contextmanager
+def replay(path: str | PathLike[str], *, record: Record = "none") -> Iterator[None]:
+    """Inside, `connect` gives a toolkit whose models are replayed from a cassette; it is closed at the end.
+
+        with nb.replay("cassettes/report.yaml"):
+            tk = nb.connect_sync("sqlite://")
+
+    Args:
+        path: the cassette.
+        record: `none`, `once`, `new_episodes` or `all`: which calls are recorded.
+    """
+    before = {name: os.environ.get(name) for name in ("TOOLKIT_CASSETTE", "TOOLKIT_RECORD")}
+    os.environ |= {"TOOLKIT_CASSETTE": os.fspath(path), "TOOLKIT_RECORD": record}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+        for key in [key for key in _open if key[1] == Path(path)]:
+            blocking(_open.pop(key)).close()
+
+
 def _toolkit(url: str | None) -> Toolkit:
     settings = Settings.from_env(database_url=url)
-    if settings.database_url not in _open:
+    key = (settings.database_url, settings.cassette)
+    if key not in _open:
         toolkit = Toolkit.open(settings=settings)
-        _open[settings.database_url] = toolkit
+        _open[key] = toolkit
         at_exit(blocking(toolkit).close)
-    return _open[settings.database_url]
+    return _open[key]

@@ -2,10 +2,12 @@
 
 from collections import Counter
 from dataclasses import asdict
+from math import inf
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from toolkit.errors import ToolkitError
 from toolkit.messages import Attempt, Json, Reply
 from toolkit.tools.tool import Tool, ToolContext, ToolResult, tool
 
@@ -23,7 +25,8 @@ def builtin_tools(tk: "Toolkit") -> list[Tool]:
 
 
 def _answering(tk: "Toolkit") -> list[Tool]:
-    @tool(title="Ask the documents", open_world=True, presets=("default", "search"))
+    # Who asks a model has the deadline of the question; the registry needs none beside it.
+    @tool(title="Ask the documents", open_world=True, presets=("default", "search"), timeout=inf)
     async def ask(
         context: ToolContext,
         question: Annotated[str, Field(min_length=1, description="The question, in plain words")],
@@ -38,16 +41,17 @@ def _answering(tk: "Toolkit") -> list[Tool]:
             session=session or None,
             user=context.user,
             origin=context.origin,
+            authenticated=context.authenticated,
         )
         cited = [
             {"n": c.number, "chunk_id": c.chunk_id, "source": c.source, "lines": list(c.lines)}
             for c in answer.citations
         ]
         marks = [f"[{c.number}] {c.chunk_id} {c.source}:{c.lines[0]}-{c.lines[1]}" for c in answer.citations]
-        text = "\n".join([answer.text, *marks, _provenance(answer.reply)])
-        return ToolResult(text, {"answer": answer.text, "citations": cited, **_told(answer.reply)})
+        text = "\n".join([answer.text, *marks, provenance(answer.reply)])
+        return ToolResult(text, {"answer": answer.text, "citations": cited, **told(answer.reply)})
 
-    @tool(title="Chat with another model", open_world=True, presets=("default", "models"))
+    @tool(title="Chat with another model", open_world=True, presets=("default", "models"), timeout=inf)
     async def chat(
         context: ToolContext,
         message: Annotated[str, Field(min_length=1, description="What to say")],
@@ -64,8 +68,9 @@ def _answering(tk: "Toolkit") -> list[Tool]:
             system=system or None,
             user=context.user,
             origin=context.origin,
+            authenticated=context.authenticated,
         )
-        return ToolResult(f"{reply.text}\n{_provenance(reply)}", {"text": reply.text, **_told(reply)})
+        return ToolResult(f"{reply.text}\n{provenance(reply)}", {"text": reply.text, **told(reply)})
 
     return [ask, chat]
 
@@ -93,6 +98,24 @@ def _models(tk: "Toolkit") -> list[Tool]:
         )
         return ToolResult(text or "There are no models.", {"models": rows})
 
+    @tool(title="Compare models", open_world=True, presets=("models",), timeout=inf)
+    async def compare_models(
+        context: ToolContext,
+        question: Annotated[str, Field(min_length=1, description="What all of them are asked")],
+        models: Annotated[list[str], Field(min_length=1, max_length=8, description="Names, or provider/model")],
+    ) -> ToolResult:
+        """Ask several models the same at once and compare answers, time and cost; chat asks only one."""
+        await context.progress(0, len(models), "asking")
+        answers = await tk.compare(question, models=models, user=context.user, origin=context.origin)
+        parts = [f"## {name}\n{_compared(answer)}" for name, answer in answers.items()]
+        rows = [
+            {"model": name, "error": str(answer)}
+            if isinstance(answer, ToolkitError)
+            else {"model": name, "text": answer.text, **told(answer)}
+            for name, answer in answers.items()
+        ]
+        return ToolResult("\n\n".join(parts), {"answers": rows})
+
     @tool(title="Usage report", read_only=True, idempotent=True, presets=("models",))
     async def usage_report(
         by: Annotated[
@@ -105,7 +128,7 @@ def _models(tk: "Toolkit") -> list[Tool]:
         text = "\n".join(map(_usage_line, rows))
         return ToolResult(text or f"No calls in the last {days} days.", {"by": by, "days": days, "rows": rows})
 
-    return [list_models, usage_report]
+    return [list_models, compare_models, usage_report]
 
 
 def _sessions(tk: "Toolkit") -> list[Tool]:
@@ -122,10 +145,10 @@ def _sessions(tk: "Toolkit") -> list[Tool]:
         return _session_result(session)
 
     @tool(title="Read a session", read_only=True, idempotent=True, presets=("sessions",))
-    async def get_session(session: SessionId) -> ToolResult:
+    async def get_session(context: ToolContext, session: SessionId) -> ToolResult:
         """Read a session: when it expires and what was said in it."""
-        found = await tk.sessions.get(session)
-        messages = [m.to_json() for m in await tk.sessions.messages(session)]
+        found, said_in_it = await tk.sessions.read(session, owner=context.owner)
+        messages = [m.to_json() for m in said_in_it]
         said = "\n".join(f"{m['role']}: {m['text']}" for m in messages)
         return ToolResult(f"{_session_line(found)}\n{said}".strip(), {**_session_json(found), "messages": messages})
 
@@ -140,15 +163,17 @@ def _sessions(tk: "Toolkit") -> list[Tool]:
 
     @tool(title="Extend a session", idempotent=True, presets=("sessions",))
     async def extend_session(
-        session: SessionId, ttl_seconds: Annotated[int, Field(ge=1, description="Seconds to live from now")]
+        context: ToolContext,
+        session: SessionId,
+        ttl_seconds: Annotated[int, Field(ge=1, description="Seconds to live from now")],
     ) -> ToolResult:
         """Give a session a new time to live, counted from now."""
-        return _session_result(await tk.sessions.extend(session, ttl=ttl_seconds))
+        return _session_result(await tk.sessions.extend(session, ttl=ttl_seconds, owner=context.owner))
 
     @tool(title="Delete a session", destructive=True, idempotent=True, presets=("sessions",))
-    async def delete_session(session: SessionId) -> ToolResult:
+    async def delete_session(context: ToolContext, session: SessionId) -> ToolResult:
         """Delete a session with everything that was said in it."""
-        await tk.sessions.delete(session)
+        await tk.sessions.delete(session, owner=context.owner)
         return ToolResult(f"Session {session} is deleted.", {"id": session, "deleted": True})
 
     return [create_session, get_session, list_sessions, extend_session, delete_session]
@@ -162,7 +187,11 @@ def _usage_line(row: Json) -> str:
     )
 
 
-def _provenance(reply: Reply) -> str:
+def _compared(answer: Reply | ToolkitError) -> str:
+    return f"No answer: {answer}" if isinstance(answer, ToolkitError) else f"{answer.text}\n{provenance(answer)}"
+
+
+def provenance(reply: Reply) -> str:
     """Who answered, who failed before and why, tokens, cost and time, in one line."""
     # The same failure twice is one line with a count: a retry seldom finds another one.
     failures = Counter((a.name, f"{a.error}: {(a.message or '').rstrip('.')}") for a in reply.attempts if not a.ok)
@@ -170,13 +199,16 @@ def _provenance(reply: Reply) -> str:
         f"; {name} failed{f' {times} times' if times > 1 else ''} ({why})" for (name, why), times in failures.items()
     )
     kept = f"; session {reply.session_id}" if reply.session_id else ""
+    cached = " from the cache" if reply.cached else ""
+    cut = f"; {reply.trimmed} older messages were left out" if reply.trimmed else ""
     return (
-        f"(answered by {reply.model}{failed}; {reply.usage.total_tokens} tokens, {_dollars(reply.cost_usd)}, "
-        f"{reply.milliseconds:.0f} ms{kept})"
+        f"(answered by {reply.model}{cached}{failed}{cut}; {reply.usage.total_tokens} tokens, "
+        f"{_dollars(reply.cost_usd)}, {reply.milliseconds:.0f} ms{kept})"
     )
 
 
-def _told(reply: Reply) -> Json:
+def told(reply: Reply) -> Json:
+    """Who answered, at what cost, and who failed before, as JSON."""
     return {
         "model": reply.model,
         "session": reply.session_id,
@@ -184,6 +216,8 @@ def _told(reply: Reply) -> Json:
         "tokens": reply.usage.total_tokens,
         "cost_usd": reply.cost_usd,
         "milliseconds": round(reply.milliseconds),
+        "cached": reply.cached,
+        "trimmed": reply.trimmed,
         "attempts": [_attempt(a) for a in reply.attempts],
     }
 

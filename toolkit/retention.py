@@ -1,10 +1,12 @@
-"""Forgets what is old: sessions, rows of the ledger, and events, a few at a time so that nobody has to wait."""
+"""Forgets what is old: sessions, rows of the ledger, events and jobs, a few at a time so that nobody has to wait."""
 
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol, TypeAlias
+
+from toolkit.usage.ledger import Ledger
 
 BATCH = 500
 """Rows of one transaction at most."""
@@ -13,8 +15,8 @@ PAUSE = 0.05
 """Seconds between two transactions: SQLite's lock is not fair, and who waits for it must get a chance."""
 
 
-Kind: TypeAlias = Literal["sessions", "calls", "events"]
-KINDS: tuple[Kind, ...] = ("sessions", "calls", "events")
+Kind: TypeAlias = Literal["sessions", "calls", "events", "jobs"]
+KINDS: tuple[Kind, ...] = ("sessions", "calls", "events", "jobs")
 """What can be forgotten."""
 
 
@@ -31,12 +33,27 @@ class Forgetful(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Keeping:
+    """The ledger, of which the single calls are forgotten and the sums are not."""
+
+    ledger: Ledger
+
+    async def count_before(self, before: datetime) -> int:
+        """How many calls `prune` would forget."""
+        return await self.ledger.count_before(before)
+
+    async def prune(self, before: datetime, limit: int) -> int:
+        """Forget some calls that are in the sums from then on."""
+        return await self.ledger.prune(before, limit, keep_sums=True)
+
+
+@dataclass(frozen=True, slots=True)
 class Forgotten:
     """What was forgotten.
 
     Attributes:
         before: everything of this moment or earlier.
-        counts: how many, by what they are: `sessions`, `calls`, `events`.
+        counts: how many, by what they are: one of `KINDS`.
     """
 
     before: datetime

@@ -131,9 +131,14 @@ def read_environ() -> Mapping[str, str]:
 
 def default_url() -> str:
     """A SQLite file in the folder where the user's programs keep their data."""
-    from platformdirs import user_data_path  # noqa: PLC0415 - only asked where no URL is given
+    return f"sqlite:///{data_folder() / 'toolkit.db'}"
 
-    return f"sqlite:///{user_data_path('toolkit-mcp', appauthor=False) / 'toolkit.db'}"
+
+def data_folder() -> Path:
+    """The folder where the user's programs keep their data; it may not be there yet."""
+    from platformdirs import user_data_path  # noqa: PLC0415 - who names a database seldom needs it
+
+    return user_data_path("toolkit-mcp", appauthor=False)
 
 
 def _whole(env: Mapping[str, str], name: str, *, default: int, least: int) -> int:

@@ -1,45 +1,67 @@
 """The house: one `Toolkit` holds every room, and is the only place where they meet."""
 
 import asyncio
-import time
+import inspect
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing
-from dataclasses import asdict, replace
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from toolkit import retention
+from toolkit import providers, retention
+from toolkit.answers import Answers
 from toolkit.builtin import builtin_tools
+from toolkit.code_tools import code_tools
 from toolkit.db import Database, borrow_database, open_database
 from toolkit.db.feed import Feed
-from toolkit.errors import DatabaseError
-from toolkit.messages import Caller, Delta, Json, Message, Reply, conversation
+from toolkit.db.redis import Redis
+from toolkit.health import health
+from toolkit.housekeeping import Housekeeping
+from toolkit.inbox import accept
+from toolkit.jobs.jobs import Jobs
+from toolkit.messages import Caller, Json, Message, Reply
+from toolkit.models.batches import VendorBatches
 from toolkit.models.catalog import Catalog
-from toolkit.models.doors import KeyHealth
+from toolkit.models.hints import Hint, hints
 from toolkit.models.router import Router
+from toolkit.prompt_tools import PromptTools
 from toolkit.prompts.library import Prompts
-from toolkit.retention import KINDS, Forgetful, Forgotten, Kind
+from toolkit.providers.cassette import Cassette
+from toolkit.retention import KINDS, Forgetful, Forgotten, Keeping, Kind
 from toolkit.search.answer import MOST_PASSAGES, Answer, cite, ground
 from toolkit.search.documents import Document, Hit, IngestReport
 from toolkit.search.ingest import Documents, OnProgress
 from toolkit.search.retriever import Retriever
 from toolkit.search.tools import search_tools
+from toolkit.sessions.asking import Asking
 from toolkit.sessions.chat import Chat, ChatOptions
+from toolkit.sessions.session import Session
 from toolkit.sessions.store import Sessions
-from toolkit.settings import Settings
+from toolkit.settings import Settings, data_folder
+from toolkit.stamps import begin
+from toolkit.tools.called import ToolCalled
 from toolkit.tools.registry import ToolRegistry
-from toolkit.usage.ledger import Ledger
+from toolkit.tools.remote.file import ToolsFile
+from toolkit.tools.remote.packages import Packages
+from toolkit.tools.tool import ToolResult
+from toolkit.usage.cache import ResponseCache
+from toolkit.usage.ledger import BATCH, Ledger
+from toolkit.usage.limits import Limits
+from toolkit.webhooks.webhooks import Webhooks
 
 if TYPE_CHECKING:
     import asyncpg
 
-Prompt = str | Message | Sequence[Message | Mapping[str, Any]]
-Fallbacks = Sequence[str] | Literal["chain"]
+SOURCES_WITHIN: Final = 3.0
+"""Seconds that opening waits for the tools of other servers; those that come later are there when they come."""
+
+KEYWORDS: Final = frozenset(inspect.signature(Answers.complete).parameters) - {"self"}
+"""What a question of a batch may say."""
 
 
-class Toolkit:
+class Toolkit(Answers):
     """Conversations, tools, search and models over one database.
 
     `async with Toolkit.open() as tk:` opens it; `start` and `close` do the same for a program that has no block to
@@ -53,6 +75,10 @@ class Toolkit:
         documents: what is known.
         prompts: what is said on our behalf.
         usage: what was asked of whom, and what it cost.
+        limits: how much may be asked and spent.
+        cache: answers that may be given again.
+        jobs: batches, and questions that are answered in the background.
+        webhooks: who is told of events by HTTP.
         events: what happened, told to listeners in any process.
         db: where everything is kept.
         settings: what the environment says.
@@ -61,20 +87,60 @@ class Toolkit:
     def __init__(self, settings: Settings, db: Database) -> None:
         self.settings = settings
         self.db = db
+        self.cassette = _cassette(settings)
+        environ = self.cassette.environ(settings.environ) if self.cassette else settings.environ
+        connect = self.cassette.connect(providers.connect) if self.cassette else providers.connect
+        self.redis = Redis(settings.redis_url) if settings.redis_url else None
         self.events = Feed(db)
-        self.usage = Ledger(db)
-        self.models = Catalog(
-            db, settings.environ, default_model=settings.default_model, latencies=self.usage.latencies
+        self.usage = Ledger(db, spool=data_folder() / "ledger")
+        self.models = Catalog(db, environ, default_model=settings.default_model, latencies=self.usage.latencies)
+        self.limits = Limits(
+            db,
+            rpm=settings.rate_limit_rpm,
+            tpm=settings.rate_limit_tpm,
+            usd_per_day=settings.budget_usd_per_day,
+            redis=self.redis,
         )
-        self.router = Router(self.models, self.usage, settings.environ)
+        self.cache = ResponseCache(
+            db,
+            max_bytes=settings.cache_max_mb * 1_000_000,
+            similarity=settings.cache_similarity,
+            embed=self._embed_question if settings.cache_similarity and settings.embedding_model else None,
+            redis=self.redis,
+        )
+        self.router = Router(self.models, self.usage, environ, connect=connect, limits=self.limits)
         self.sessions = Sessions(db, ttl=settings.session_ttl)
         self.documents = Documents(db)
         self.retriever = Retriever(db)
-        self.prompts = Prompts(settings.prompts_dir)
-        self.tools = ToolRegistry([*search_tools(self.documents, self.retriever), *builtin_tools(self)])
+        self.prompts = Prompts(settings.prompts_dir, db)
+        own = [*search_tools(self.documents, self.retriever), *builtin_tools(self), *code_tools(self)]
+        self.tools = ToolRegistry(own, on_call=self._note_tool)
         self.tool = self.tools.tool
-        self.chat = Chat(self.sessions, self.router, self.tools)
+        self._attach(environ)
+        asking = Asking(
+            self.router,
+            self.sessions,
+            self.usage,
+            self.limits,
+            self.cache,
+            ttl=settings.cache_ttl,
+            summary_model=settings.summary_model,
+        )
+        self.chat = Chat(self.sessions, asking, self.usage, self.tools)
+        vendors = VendorBatches(self.models, self.usage, environ, connect=connect)
+        self.jobs = Jobs(db, self._ask, keywords=KEYWORDS, vendors=vendors)
+        self.webhooks = Webhooks(db, self.events, settings.webhook_urls, settings.environ.get("TOOLKIT_WEBHOOK_SECRET"))
+        self._housekeeping = Housekeeping(
+            {
+                "catching up": self.usage.catch_up,
+                "adding up": self._add_up,
+                "forgetting sessions": self.sessions.sweep,
+                "forgetting answers": self.cache.sweep,
+                "forgetting rates": self.limits.sweep,
+            }
+        )
         self._starting = asyncio.Lock()
+        self._catching_up: asyncio.Task[Any] | None = None
         self._started = False
 
     @classmethod
@@ -121,159 +187,42 @@ class Toolkit:
         """
         async with self._starting:
             if not self._started:
+                if self.cassette:
+                    self.cassette.start()
                 await self.db.open()
                 await self.models.seed()
+                await self.tools.refresh(within=SOURCES_WITHIN)
+                if not (self.cassette and self.cassette.replays):  # a replay does nothing that was not recorded
+                    await self.webhooks.start()
+                    self._catching_up = asyncio.create_task(self.usage.catch_up())
+                    self._housekeeping.start()
                 self._started = True
 
     async def close(self) -> None:
         """Let go of every connection; what was acknowledged is kept, and every subscription ends."""
         self._started = False
         self.events.close()
-        await self.router.close()
-        await self.db.close()
-
-    async def complete(
-        self,
-        prompt: Prompt,
-        *,
-        model: str | None = None,
-        session: str | None = None,
-        user: str | None = None,
-        origin: str | None = None,
-        system: str | None = None,
-        tools: Sequence[str] = (),
-        response_model: Any = None,
-        validation_context: Any = None,
-        validation_retries: int = 2,
-        fallbacks: Fallbacks = (),
-        requirements: Mapping[str, Any] | None = None,
-        hedge: bool | float = False,
-        scope: str = "global",
-        temperature: float | None = None,
-        max_tokens: int | None = None,
-        stop: Sequence[str] = (),
-        seed: int | None = None,
-        extra: Mapping[str, Any] | None = None,
-        timeout: float = 60.0,
-    ) -> Reply:
-        """The answer of the first model that gives one.
-
-        Args:
-            prompt: a text, a message, or messages, oldest first.
-            model: a name or id in the table, `provider/model`, or `"default"`; None is the chain of `scope`.
-            session: the conversation that the turn continues and is kept in.
-            user: on whose behalf, for the ledger.
-            origin: the application that asks, for the ledger.
-            system: instructions for this turn; not kept in the session.
-            tools: names of tools that the model may have called.
-            response_model: the type that the answer must fit, any that pydantic understands: a `BaseModel`, a
-                dataclass, `list[City]`, `Literal["yes", "no"]`. Then `reply.parsed` is the instance and `reply.text`
-                its JSON, in which a type that is no object stands under the key `"answer"`.
-            validation_context: what the type's validators find at `info.context`.
-            validation_retries: how often, at most, the model is told what does not fit and asked again.
-            fallbacks: models to try after `model`; `"chain"` is the rest of the chain.
-            requirements: what a model must have to be asked, e.g. `{"vision": True}`; as for `models.select`.
-            hedge: ask a second model too where the first is slower than it mostly is, or than this many seconds; the
-                first answer counts.
-            scope: whose chain; a scope without models has the global one.
-            temperature: 0 to 2.
-            max_tokens: an upper bound on the answer's length.
-            stop: texts at which the answer ends.
-            seed: for vendors that can repeat an answer.
-            extra: what only one vendor has.
-            timeout: seconds for everything together.
-
-        Raises:
-            NotFound: no such model, session or tool.
-            SessionExpired: the session's time ran out.
-            AllModelsFailed: nobody answered; `attempts` says why.
-            DeadlineExceeded: nobody answered in time.
-            InvalidRequest: a vendor refused the request itself.
-            AnswerInvalid: no answer fitted `response_model`.
-            ConfigError: an argument cannot be used as given.
-        """
-        options = ChatOptions(
-            model=model,
-            scope=scope,
-            fallbacks=_fallbacks(fallbacks),
-            requirements=requirements,
-            hedge=hedge,
-            response_model=response_model,
-            validation_context=validation_context,
-            validation_retries=validation_retries,
-            temperature=temperature,
-            max_tokens=max_tokens,
-            stop=tuple(stop),
-            seed=seed,
-            extra=dict(extra or {}),
-            timeout=timeout,
-            caller=Caller(user, origin, session),
-        )
-        return await self.chat.run(
-            conversation(prompt), session=session, system=system, tools=tuple(tools), options=options
-        )
-
-    async def stream(
-        self,
-        prompt: Prompt,
-        *,
-        model: str | None = None,
-        session: str | None = None,
-        user: str | None = None,
-        origin: str | None = None,
-        system: str | None = None,
-        tools: Sequence[str] = (),
-        response_model: Any = None,
-        validation_context: Any = None,
-        validation_retries: int = 2,
-        fallbacks: Fallbacks = (),
-        requirements: Mapping[str, Any] | None = None,
-        hedge: bool | float = False,
-        scope: str = "global",
-        temperature: float | None = None,
-        max_tokens: int | None = None,
-        stop: Sequence[str] = (),
-        seed: int | None = None,
-        extra: Mapping[str, Any] | None = None,
-        timeout: float = 60.0,
-        on_interrupt: Literal["continue", "restart", "raise"] = "continue",
-    ) -> AsyncGenerator[Delta, None]:
-        """The same as `complete`, piece by piece; the last piece carries the whole reply.
-
-        `on_interrupt` says what happens when an answer breaks off after it began: the next model goes on from the
-        text so far, or begins again (announced by a piece with `restarted`), or `StreamInterrupted` is raised.
-
-        With `response_model` the text is JSON, and `delta.partial` is what it is so far, as Python's objects: not yet
-        validated, and in long answers a moment old. An answer that breaks off begins again, and so does one that does
-        not fit, announced in the same way.
-        """
-        options = ChatOptions(
-            model=model,
-            scope=scope,
-            fallbacks=_fallbacks(fallbacks),
-            requirements=requirements,
-            hedge=hedge,
-            response_model=response_model,
-            validation_context=validation_context,
-            validation_retries=validation_retries,
-            temperature=temperature,
-            max_tokens=max_tokens,
-            stop=tuple(stop),
-            seed=seed,
-            extra=dict(extra or {}),
-            timeout=timeout,
-            caller=Caller(user, origin, session),
-            on_interrupt=on_interrupt,
-        )
-        said = self.chat.stream(
-            conversation(prompt), session=session, system=system, tools=tuple(tools), options=options
-        )
-        async with aclosing(said) as deltas:  # a stream that is left early lets go of its session at once
-            async for delta in deltas:
-                yield delta
+        try:
+            async with AsyncExitStack() as closing:  # the last one first, and each whatever becomes of the others
+                closing.push_async_callback(self.db.close)
+                if self.redis:
+                    closing.push_async_callback(self.redis.close)
+                closing.push_async_callback(self.cache.close)
+                closing.push_async_callback(self.limits.close)
+                closing.push_async_callback(self.router.close)
+                closing.push_async_callback(self.tools.close)
+                closing.push_async_callback(self.jobs.close)
+                closing.push_async_callback(self.webhooks.close)
+                closing.push_async_callback(self._housekeeping.close)
+                if self._catching_up:
+                    self._catching_up.cancel()
+        finally:
+            if self.cassette:
+                self.cassette.close()
 
     async def embed(self, texts: Sequence[str], *, model: str, timeout: float = 60.0) -> list[list[float]]:
         """One vector per text, in order, from an embedding model of a vendor."""
+        begin()
         return await self.router.embed(texts, model=model, timeout=timeout)
 
     async def ingest(
@@ -326,6 +275,7 @@ class Toolkit:
         user: str | None = None,
         origin: str | None = None,
         top_k: int = MOST_PASSAGES,
+        authenticated: bool = False,
         timeout: float = 60.0,
     ) -> Answer:
         """An answer from the ingested documents, with the passages that it rests on.
@@ -340,21 +290,55 @@ class Toolkit:
             user: on whose behalf, for the ledger.
             origin: the application that asks, for the ledger.
             top_k: how many passages the model may read, at most `MOST_PASSAGES`; more are left out.
+            authenticated: as in `complete`.
             timeout: seconds for everything together.
 
         Raises:
             NotFound: no such collection, model or session, or nothing was ingested yet.
         """
         hits = await self.retriever.search(question, collection=collection, top_k=top_k)
-        grounding = ground(question, hits, self.prompts.render("answer_from_sources"))
+        grounding = ground(question, hits, await self.prompts.render("answer_from_sources"))
         reply = await self.chat.run(
             grounding.messages,
             session=session,
             sources=grounding.sources,
             remember=(Message("user", question),),
-            options=ChatOptions(model=model, timeout=timeout, caller=Caller(user, origin, session)),
+            options=ChatOptions(
+                model=model,
+                timeout=timeout,
+                prompt="answer_from_sources",
+                caller=Caller(user, origin, session, authenticated),
+            ),
         )
         return cite(reply, hits)
+
+    async def accept(self, kind: str, subject: str, body: Mapping[str, Any] | None = None) -> Json:
+        """Do what another service tells by an event, and tell it on; gives what came of it.
+
+        `cache.invalidate` forgets answers: of the body's `model`, `prompt` or `pattern`, without any of them all.
+        `model.updated` forgets those of the model that is its subject. `generation.requested` has the body, a prompt
+        and other keywords of `complete`, answered in the background; gives the `id` for `jobs.get`. Every other kind is
+        only told.
+
+        Args:
+            kind: lower-case words joined by dots.
+            subject: the id of what it happened to.
+            body: ids and figures; of a generation the request.
+
+        Raises:
+            ConfigError: one of them cannot be used.
+        """
+        return await accept(self, kind, subject, body or {})
+
+    async def hints(self, wish: str, **more: Any) -> list[Hint]:
+        """The models that fulfil a wish best, e.g. `"cheapest"`; see `toolkit.models.hints.hints`."""
+        return await hints(self.models, self.usage, wish, **more)
+
+    @asynccontextmanager
+    async def session_scope(self, **options: Any) -> AsyncGenerator[Session, None]:
+        """A session for a block of code, deleted at its end; `options` are those of `sessions.create`."""
+        async with self.sessions.scope(**options) as session:
+            yield session
 
     async def prune(
         self,
@@ -362,17 +346,24 @@ class Toolkit:
         *,
         only: Sequence[Kind] = KINDS,
         dry_run: bool = False,
+        keep_sums: bool = False,
         told: Callable[[Kind, int], None] = lambda _kind, _count: None,
     ) -> Forgotten:
         """Forget what was last used, asked or told at `before` or earlier, in small transactions.
 
         Args:
             before: an aware datetime.
-            only: of `sessions`, `calls` (the ledger, and so what they cost) and `events`.
+            only: of `sessions`, `calls` (the ledger, and so what they cost), `events` and `jobs`.
+            keep_sums: what the forgotten calls cost stays known by day, model, vendor, user and application.
             dry_run: only count.
             told: hears after each transaction how many of which were forgotten by now.
         """
-        every: Mapping[Kind, Forgetful] = {"sessions": self.sessions, "calls": self.usage, "events": self.events}
+        every: Mapping[Kind, Forgetful] = {
+            "sessions": self.sessions,
+            "calls": Keeping(self.usage) if keep_sums else self.usage,
+            "events": self.events,
+            "jobs": self.jobs,
+        }
         stores = {kind: every[kind] for kind in only}
         await self.start()
         if dry_run:
@@ -385,45 +376,44 @@ class Toolkit:
         Every check has `ok`, `milliseconds` and, where there is something to say, `message`. That of the models has
         the `chain`, and under `resting` every key that failed again and again or was told to wait: until when, and why.
         """
-        checks = {"database": await self._check_database()}
-        if checks["database"]["ok"]:
-            checks["models"] = await self._check_models()
-        checks["ledger"] = {"ok": self.usage.last_failure is None, "milliseconds": 0.0}
-        if self.usage.last_failure:
-            checks["ledger"]["message"] = self.usage.last_failure
-        # A ledger that cannot write is told, but answers go on.
-        ready = all(check["ok"] for name, check in checks.items() if name != "ledger")
-        return {"status": "ready" if ready else "unready", "checks": checks}
+        return await health(self)
 
-    async def _check_database(self) -> Json:
-        begun = time.perf_counter()
-        try:
-            await self.start()
-            await self.db.fetch_one("SELECT 1 AS one")
-        except DatabaseError as error:
-            return {"ok": False, "milliseconds": _since(begun), "message": str(error)}
-        return {"ok": True, "milliseconds": _since(begun)}
+    def _attach(self, environ: Mapping[str, str]) -> None:
+        """Name the sources of further tools; nothing is read or connected yet."""
+        if self.settings.tools_file:
+            through = self.cassette.through(ToolResult) if self.cassette else None
+            self.tools.attach(ToolsFile(self.settings.tools_file, environ, through=through))
+        self.tools.attach(Packages())
+        self.tools.attach(PromptTools(self))
 
-    async def _check_models(self) -> Json:
-        begun = time.perf_counter()
-        chain = [model.name for model in await self.models.chain()]
-        resting = [_told(key) for key in self.router.health() if key.state != "closed"]
-        check: Json = {"ok": bool(chain), "milliseconds": _since(begun), "chain": chain, "resting": resting}
-        if not chain:
-            check["message"] = "No model is enabled; enable one with `toolkit models enable NAME`."
-        elif resting:
-            names = ", ".join(dict.fromkeys(key["model"] for key in resting))
-            check["message"] = f"Left in peace for a while, because they failed: {names}."
-        return check
+    async def _note_tool(self, called: ToolCalled) -> None:
+        context = called.context
+        await self.usage.record_tool(
+            tool=called.tool,
+            status=called.status,
+            error=called.error,
+            message=called.message,
+            caller=Caller(context.user, context.origin, context.session_id, context.authenticated),
+            call_id=context.call_id,
+            argument_bytes=called.argument_bytes,
+            result_bytes=called.result_bytes,
+            milliseconds=called.milliseconds,
+            started_at=called.started_at,
+        )
 
+    async def _ask(self, keywords: Json) -> Reply:
+        return await self.complete(**keywords)
 
-def _told(key: KeyHealth) -> Json:
-    return {**asdict(key), "until": key.until and key.until.isoformat()}
+    async def _embed_question(self, texts: Sequence[str]) -> list[list[float]]:
+        return await self.embed(texts, model=self.settings.embedding_model or "")
 
-
-def _since(begun: float) -> float:
-    return round((time.perf_counter() - begun) * 1000, 1)
+    async def _add_up(self) -> None:
+        """Add to the sums what is not yet in them, a little at a time."""
+        while await self.usage.roll_up() == BATCH:  # noqa: ASYNC110 - the pause lets others write
+            await asyncio.sleep(retention.PAUSE)
 
 
-def _fallbacks(value: Fallbacks) -> Fallbacks:
-    return "chain" if value == "chain" else tuple(value)
+def _cassette(settings: Settings) -> Cassette | None:
+    if settings.cassette is None:
+        return None
+    return Cassette.open(settings.cassette, settings.record, environ=settings.environ)

@@ -265,7 +265,7 @@ def test_what_is_old_is_counted_first_and_then_forgotten(run: Run, database_url:
     _age(database_url)
     would = run("db", "prune", "--older-than", "90d", "--dry-run", "--db", database_url)
     assert re.match(
-        r"Would forget 1 session, 1 call and 1 event of \d{4}-\d\d-\d\d \d\d:\d\d or earlier\.", would.stdout
+        r"Would forget 1 session, 1 call, 1 event and 0 jobs of \d{4}-\d\d-\d\d \d\d:\d\d or earlier\.", would.stdout
     )
     did = json.loads(run("db", "prune", "--older-than", "12w", "--json", "--db", database_url).stdout)
     assert {name: did[name] for name in ("sessions", "calls", "events", "dry_run")} == {
@@ -286,7 +286,7 @@ def test_only_what_is_named_is_forgotten(run: Run, folder: Path) -> None:
     did = run("db", "prune", "--older-than", "2000h", "--only", "calls", "--only", "events")
     assert did.stdout.startswith("Forgot 1 call and 1 event of ")
     rest = run("db", "prune", "--older-than", "2000h", "--dry-run")
-    assert rest.stdout.startswith("Would forget 1 session, 0 calls and 0 events of ")
+    assert rest.stdout.startswith("Would forget 1 session, 0 calls, 0 events and 0 jobs of ")
 
 
 @pytest.mark.parametrize("age", ["90", "90 days", "0d", "-3d", "d", "", "1.5d", "99999w"])

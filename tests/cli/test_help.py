@@ -39,12 +39,15 @@ def test_the_commands_of_the_contract_are_there() -> None:
             *("list", "add", "set", "edit", "test", "enable", "disable", "default", "history", "remove"),
             *("restore", "export", "import", "select"),
         },
-        "sessions": {"list", "show", "delete"},
-        "tools": {"list", "call"},
-        "prompts": {"list", "show", "render"},
+        "sessions": {"list", "search", "show", "rename", "extend", "fork", "export", "import", "delete"},
+        "tools": {"list", "call", "check"},
+        "prompts": {"list", "show", "render", "validate", "add", "history", "restore", "remove"},
+        "limits": {"list", "set", "remove", "status"},
+        "cache": {"show", "clear", "invalidate"},
+        "jobs": {"list", "show", "cancel", "resume"},
         "db": {"copy", "backup", "vacuum", "check", "stats", "prune"},
     }
-    alone = {"demo", "ingest", "search", "ask", "chat", "usage", "migrate", "doctor", "config"}
+    alone = {"demo", "ingest", "search", "ask", "chat", "batch", "usage", "migrate", "doctor", "config"}
 
     assert set(cli.commands) == alone | set(families)
     for name, expected in families.items():

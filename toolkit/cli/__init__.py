@@ -3,12 +3,16 @@
 import click
 
 from toolkit import __version__
+from toolkit.cli.batch import batch
+from toolkit.cli.cache import cache
 from toolkit.cli.chat import ask, chat
 from toolkit.cli.config import config
 from toolkit.cli.db import db
 from toolkit.cli.demo import demo
 from toolkit.cli.doctor import doctor
 from toolkit.cli.documents import ingest, search
+from toolkit.cli.jobs import jobs
+from toolkit.cli.limits import limits
 from toolkit.cli.migrate import migrate
 from toolkit.cli.models import models
 from toolkit.cli.prompts import prompts
@@ -29,7 +33,26 @@ def cli() -> None:
     """Sessions, tools, document search, and models that fall back to one another."""
 
 
-for command in (demo, ingest, search, ask, chat, models, sessions, tools, prompts, usage, migrate, db, doctor, config):
+for command in (
+    demo,
+    ingest,
+    search,
+    ask,
+    chat,
+    batch,
+    models,
+    sessions,
+    tools,
+    prompts,
+    usage,
+    limits,
+    cache,
+    jobs,
+    migrate,
+    db,
+    doctor,
+    config,
+):
     cli.add_command(command)
 
 

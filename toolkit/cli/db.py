@@ -31,6 +31,7 @@ _KINDS: Mapping[Kind, tuple[str, str]] = {
     "sessions": ("session", "sessions"),
     "calls": ("call", "calls"),
     "events": ("event", "events"),
+    "jobs": ("job", "jobs"),
 }
 
 
@@ -159,13 +160,16 @@ def stats(as_json: bool) -> None:
     "--older-than", "age", required=True, metavar="AGE", help="A number of hours, days or weeks: 12h, 90d, 8w."
 )
 @click.option("--only", "kinds", multiple=True, type=click.Choice(list(_KINDS)), help="Only these; repeat it.")
+@click.option("--keep-sums", is_flag=True, help="What old calls cost stays known by day, model and user.")
 @click.option("--dry-run", is_flag=True, help="Only count what would be forgotten.")
 @json_output
 @database
-def prune(age: str, kinds: tuple[Kind, ...], dry_run: bool, as_json: bool) -> None:
-    """Forget sessions that were last used long ago, and old calls and events. Chats go on meanwhile."""
+def prune(age: str, kinds: tuple[Kind, ...], keep_sums: bool, dry_run: bool, as_json: bool) -> None:
+    """Forget sessions and jobs that were last used long ago, and old calls and events. Chats go on meanwhile."""
     before = now() - _age(age)
-    found = _run(_prune(before, kinds or KINDS, dry_run=dry_run), "The same command forgets the rest.")
+    found = _run(
+        _prune(before, kinds or KINDS, keep_sums=keep_sums, dry_run=dry_run), "The same command forgets the rest."
+    )
     if as_json:
         terminal.data({"before": found.before, "dry_run": dry_run, **found.counts})
         return
@@ -174,7 +178,7 @@ def prune(age: str, kinds: tuple[Kind, ...], dry_run: bool, as_json: bool) -> No
     terminal.say(f"{verb} {_listed(told)} of {terminal.moment(found.before)} or earlier.")
 
 
-async def _prune(before: datetime, kinds: Sequence[Kind], *, dry_run: bool) -> "Forgotten":
+async def _prune(before: datetime, kinds: Sequence[Kind], *, keep_sums: bool, dry_run: bool) -> "Forgotten":
     from toolkit.db.moving.places import pending  # noqa: PLC0415 - see `_copy`
 
     tk = open_toolkit()
@@ -183,7 +187,9 @@ async def _prune(before: datetime, kinds: Sequence[Kind], *, dry_run: bool) -> "
         if dry_run:
             return await tk.prune(before, only=kinds, dry_run=True)
         with terminal.progress("Forgetting") as advance:
-            return await tk.prune(before, only=kinds, told=lambda kind, done: advance(done, None, kind))
+            return await tk.prune(
+                before, only=kinds, keep_sums=keep_sums, told=lambda kind, done: advance(done, None, kind)
+            )
     finally:
         await tk.close()
 
