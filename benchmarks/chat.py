@@ -23,7 +23,7 @@ from statistics import median
 from benchmarks.contest import Contest
 from benchmarks.contestants.worker import Limits, Member
 from benchmarks.fast_vendor import PIECES
-from benchmarks.peers import BARE, OURS, PEERS, ROOT, Peer
+from benchmarks.peers import BARE, OURS, OURS_LIMITED, PEERS, ROOT, Peer
 
 ROUNDS, QUICK_ROUNDS = 9, 3
 CALLS, STREAMS = 200, 16
@@ -116,7 +116,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", metavar="NAME", help="this project, the bare SDK, and these")
     options = parser.parse_args()
     names = tuple(options.only or ("",))
-    peers = [each for each in PEERS if each in (OURS, BARE) or each.name.lower().startswith(names)]
+    chosen = [each for each in PEERS if each in (OURS, BARE) or each.name.lower().startswith(names)]
+    peers = [chosen[0], OURS_LIMITED, *chosen[1:]]
     rounds = QUICK_ROUNDS if options.quick else ROUNDS
     for peer in peers:
         if peer.missing:
@@ -128,7 +129,8 @@ def main() -> None:
     print(f"{rounds} rounds, Python {platform.python_version()}, {os.cpu_count()} cores; streams of {PIECES} chunks")
     print_costs(costs, there)
     print(f"import toolkit: {imported:.2f} s of CPU (goal: at most {IMPORT_GOAL})")
-    print("The toolkit's call has its session and its ledger; rate limits and the cache of answers are not there yet.")
+    print("The toolkit's call has its session and its ledger; `limits, cache` has limits of the user, too, and each")
+    print("answer replaces the one in the cache, which no other process may make at the same time.")
     if options.json:
         told = {"benchmark": "chat", "rounds": rounds, "python": platform.python_version(), "goals": GOALS}
         missing = [peer.name for peer in peers if peer.missing]

@@ -44,6 +44,7 @@ class Peer:
 
 
 OURS = Peer("toolkit", "ours")
+OURS_LIMITED = Peer("limits, cache", "ours_limited")
 BARE = Peer("bare SDK", "bare")
 LITELLM = Peer("LiteLLM Router", "litellm_router", "litellm", ("litellm==1.106.2",))
 PYDANTIC_AI = Peer(

@@ -1,8 +1,9 @@
 """This project: the whole of `Toolkit`, with sessions and the ledger on SQLite."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 from benchmarks.contestants.worker import KEY, Limits, Member, main
 from toolkit import Toolkit
@@ -15,9 +16,9 @@ class Ours:
     Each has a session of its own, made beforehand, so that no question is longer than any other client's.
     """
 
-    def __init__(self, tk: Toolkit, total: float) -> None:
+    def __init__(self, tk: Toolkit, total: float, **asked: Any) -> None:
         self._tk = tk
-        self._total = total
+        self._asked = {"timeout": total, **asked}
         self._sessions: list[str] = []
 
     async def prepare(self, calls: int) -> None:
@@ -26,12 +27,12 @@ class Ours:
 
     async def whole(self, question: str) -> str:
         """See `Contestant`."""
-        reply = await self._tk.complete(question, session=self._sessions.pop(), timeout=self._total)
+        reply = await self._tk.complete(question, session=self._sessions.pop(), **self._asked)
         return reply.text
 
     async def stream(self, question: str) -> AsyncIterator[str]:
         """See `Contestant`."""
-        async for delta in self._tk.stream(question, session=self._sessions.pop(), timeout=self._total):
+        async for delta in self._tk.stream(question, session=self._sessions.pop(), **self._asked):
             if delta.restarted:
                 yield "[restarted]"
             if delta.text:
@@ -44,10 +45,13 @@ class Ours:
 
 async def connect(chain: Sequence[Member], limits: Limits, folder: str) -> Ours:
     """See `Connect`."""
-    database = Path(mkdtemp(dir=folder)) / "bench.db"
-    tk = Toolkit.open(
-        f"sqlite:///{database}", settings=Settings.from_env({"BENCH_KEY": KEY}, database_url=f"sqlite:///{database}")
-    )
+    return Ours(await opened(chain, limits, folder, {}), limits["total"])
+
+
+async def opened(chain: Sequence[Member], limits: Limits, folder: str, environ: Mapping[str, str]) -> Toolkit:
+    """A toolkit with a table of `chain`."""
+    url = f"sqlite:///{Path(mkdtemp(dir=folder)) / 'bench.db'}"
+    tk = Toolkit.open(url, settings=Settings.from_env({"BENCH_KEY": KEY, **environ}, database_url=url))
     await tk.start()
     settings = {
         "on_refusal": "next",
@@ -64,7 +68,7 @@ async def connect(chain: Sequence[Member], limits: Limits, folder: str) -> Ours:
             auth={"api_key_env": "BENCH_KEY"},
             config={"base_url": member["url"], **settings},
         )
-    return Ours(tk, limits["total"])
+    return tk
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What a model may do with the documents."""
 
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -80,7 +81,7 @@ def _reading(documents: Documents, retriever: Retriever) -> list[Tool]:
 
 
 def _ingest(documents: Documents) -> Tool:
-    @tool(title="Add documents", idempotent=True, presets=_PRESETS)
+    @tool(title="Add documents", idempotent=True, presets=_PRESETS, timeout=inf)  # a large folder takes its time
     async def ingest(
         context: ToolContext,
         path: Annotated[str, Field(description="A file or folder on this machine")] = "",

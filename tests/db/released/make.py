@@ -12,7 +12,7 @@ import gzip
 import json
 import tempfile
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import aclosing, closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -23,16 +23,23 @@ from tests.db.released.restore import FOLDER, table_names
 from tests.postgres import PostgresServer
 from toolkit import stamps
 from toolkit.db import Database, migrate, open_database
+from toolkit.db.feed import Feed
 from toolkit.db.sqlite.driver import sqlite3
-from toolkit.messages import Attempt, Caller, Image, Message, ToolCall, Usage
+from toolkit.jobs.jobs import Jobs
+from toolkit.messages import Attempt, Caller, ChatRequest, Image, Json, Message, Reply, ToolCall, Usage
 from toolkit.models.catalog import Catalog
+from toolkit.prompts.library import Prompts
 from toolkit.search.chunker import document_id
 from toolkit.search.documents import Document
 from toolkit.search.ingest import Documents
 from toolkit.search.retriever import Retriever
 from toolkit.sessions.store import Sessions
 from toolkit.settings import Settings
+from toolkit.usage.cache import Cached, ResponseCache
 from toolkit.usage.ledger import Ledger
+from toolkit.usage.limits import Limits
+from toolkit.webhooks.hook import Hook
+from toolkit.webhooks.store import HookStore
 
 TEN_YEARS = 10 * 365 * 86_400
 ODD = "Größe \\ ' \" :name %s 🙂 re\u0301sume\u0301 \\u0000 日本語"
@@ -75,6 +82,55 @@ async def fill(db: Database) -> None:
     documents = Documents(db)
     await documents.ingest(DOCUMENTS)
     await documents.ingest(DOCUMENTS[0], collection=ODD[:5])
+    await _fill_later_rooms(db, ledger, sessions, own.id)
+
+
+async def _fill_later_rooms(db: Database, ledger: Ledger, sessions: Sessions, session_id: str) -> None:
+    """Put rows into the tables that came with the migrations from 8 on."""
+    await sessions.set_summary(session_id, 2, ODD)
+    await sessions.pin(session_id, 1)
+    await ledger.roll_up()
+    await ledger.record_tool(
+        tool="add",
+        status="error",
+        error="ToolError",
+        message=ODD,
+        caller=Caller(user="ada"),
+        call_id="q1",
+        argument_bytes=12,
+        result_bytes=None,
+        milliseconds=0.1 + 0.2,
+        started_at=stamps.now(),
+    )
+    limits = Limits(db)
+    await limits.set("user", "ada", rpm=100, tpm=10_000, usd_per_day=1.5)
+    await limits.set("total", rpm=1_000)
+    admission = await limits.admit(Caller(user="ada"), tokens=12, price=_a_cent)
+    await db.write(*await limits.settle(admission, tokens=10, nano_usd=9_000_000))
+    await limits.close()
+    cache = ResponseCache(db, max_bytes=1_000_000)
+    key = cache.key(ChatRequest((Message("user", ODD),)), {"model": None})
+    async with cache.once(key, ttl=TEN_YEARS, within=5.0) as flight:
+        await flight.keep(Cached(Message("assistant", ODD), "first", "scripted", "m", "stop", None, None, ()))
+    await cache.close()
+    prompts = Prompts(None, db)
+    await prompts.add("greet", "---\narguments:\n  - name: whom\n---\nGreet {{ whom }}.", by="ada")
+    await prompts.add("greet", f"Greet everyone: {ODD.replace('%', '')}")
+
+    async def ask(_: Json) -> Reply:
+        return Reply(Message("assistant", ODD), "first", (), "q3")
+
+    jobs = Jobs(db, ask)
+    async with aclosing(jobs.batch([ODD, {"prompt": "two", "temperature": 0.5}], job="nightly")) as outcomes:
+        async for _ in outcomes:
+            pass
+    await jobs.close()
+    hooks = HookStore(db, "a process")
+    await hooks.add(Hook.of("https://user:hush@example.org/hook#session.*"), await Feed(db).last())
+
+
+async def _a_cent() -> int:
+    return 10_000_000
 
 
 def _attempts() -> Sequence[Attempt]:
@@ -107,9 +163,16 @@ async def answers(db: Database) -> Any:
             for info in await documents.collections()
             for document in DOCUMENTS[: info.documents]
         ],
+        "limits": [asdict(limit) for limit in await Limits(db).list()],
+        "prompts": [asdict(prompt) for prompt in await Prompts(None, db).list() if prompt.id == "greet"],
+        "jobs": [asdict(job) for job in await Jobs(db, _unasked).list()],
         "found": sorted(hit.chunk_id for hit in await Retriever(db).search("résumé installs circuit", top_k=20)),
     }
     return json.loads(json.dumps(found, default=str))
+
+
+async def _unasked(_: Json) -> Reply:
+    raise AssertionError
 
 
 async def make(url: str) -> Any:
