@@ -11,9 +11,10 @@ from toolkit.tools.registry import ToolRegistry
 PRESETS = {
     "default": {"semantic_search", "get_chunk", "list_collections", "ingest", "ask", "chat"},
     "search": {"semantic_search", "get_chunk", "list_collections", "ingest", "ask"},
-    "models": {"chat", "list_models", "usage_report"},
+    "models": {"chat", "list_models", "compare_models", "usage_report"},
     "sessions": {"create_session", "get_session", "list_sessions", "extend_session", "delete_session"},
     "search-admin": {"delete_document", "delete_collection"},
+    "code": {"analyze_architecture", "review_code", "generate_docs"},
 }
 
 
