@@ -41,10 +41,10 @@ def test_the_commands_of_the_contract_are_there() -> None:
         },
         "sessions": {"list", "search", "show", "rename", "extend", "fork", "export", "import", "delete"},
         "tools": {"list", "call", "check"},
-        "prompts": {"list", "show", "render", "validate", "add", "history", "restore", "remove"},
+        "prompts": {"list", "show", "render", "validate", "add", "edit", "history", "restore", "remove"},
         "limits": {"list", "set", "remove", "status"},
         "cache": {"show", "clear", "invalidate"},
-        "jobs": {"list", "show", "cancel", "resume"},
+        "jobs": {"list", "show", "cancel", "resume", "delete"},
         "db": {"copy", "backup", "vacuum", "check", "stats", "prune"},
     }
     alone = {"demo", "ingest", "search", "ask", "chat", "batch", "usage", "migrate", "doctor", "config"}

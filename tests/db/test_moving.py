@@ -1,6 +1,7 @@
 """Everything that one database keeps, in another: whole, once, and proved."""
 
 import asyncio
+import json
 import os
 import sys
 import uuid
@@ -110,7 +111,7 @@ async def content(db: Database) -> dict[str, list[dict[str, Any]]]:
     found = {}
     for table in sorted(named(load(default_folder(), "postgres")) - LEFT_BEHIND):
         rows = [_plain(row) for row in await db.fetch_all(f"SELECT * FROM {table}")]
-        found[table] = sorted(rows, key=repr)
+        found[table] = sorted(rows, key=lambda row: json.dumps(row, sort_keys=True, default=str))
     return found
 
 

@@ -44,9 +44,10 @@ class _Tally:
 @click.option("--vendor-batch", is_flag=True, help="By the vendor's own batch API: half the price, within a day.")
 @database
 def batch(file: str, out: Path | None, job: str | None, concurrency: int, **asked: Any) -> None:
-    """Ask every line of a file: a text in quotes, or an object with a "prompt".
+    """Ask every line of a file.
 
-    Each line of the output holds its position, from 0, and the text of the answer or the error.
+    A line is a text in quotes, or an object with a "prompt" and other keywords of the Python API. Each line of the
+    output holds its position, from 0, and the text of the answer or the error.
     """
     common = {name: value for name, value in asked.items() if value}
     given = {"job": job, "concurrency": concurrency, "origin": ORIGIN, **common}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import terminal
-from toolkit.cli.run import database, example, json_output, with_toolkit
+from toolkit.cli.run import Commands, database, example, json_output, with_toolkit
 
 if TYPE_CHECKING:
     from toolkit.usage.cache import CacheStats
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 _KILOBYTE = 1000
 
 
-@click.group()
-@database
+@click.group(cls=Commands, epilog=example("toolkit cache show"))
 def cache() -> None:
     """Show what the response cache keeps, and forget answers."""
 

@@ -17,7 +17,7 @@ _HEADINGS = ["Job", "Kind", "Status", "Done", "Failed", "User", "Begun"]
 
 @click.group(cls=Commands, epilog=example("toolkit jobs list"))
 def jobs() -> None:
-    """Show batches and background questions, cancel them, and go on with them."""
+    """Show, cancel, and go on with batches and background questions."""
 
 
 @jobs.command("list", epilog=example("toolkit jobs list --status running"))

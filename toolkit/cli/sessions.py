@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=Commands, epilog=example("toolkit sessions list"))
 def sessions() -> None:
-    """Show, find, change and carry away the conversations that are kept."""
+    """Show, find, change and carry away conversations."""
 
 
 @sessions.command("list", epilog=example("toolkit sessions list --user ada", "toolkit sessions list --search copper"))

@@ -101,12 +101,19 @@ class Writer:
         """Take the file for this process.
 
         Raises:
-            CassetteError: another process records into it, or has changed it since it was opened.
+            CassetteError: another process records into it, or has changed it since it was opened, or it cannot be
+                written.
         """
         if self._lock is not None:
             return
         name = hashlib.sha256(str(self._path.resolve()).encode(errors="surrogatepass")).hexdigest()[:32]
-        lock = Path(tempfile.gettempdir(), f"toolkit-cassette-{name}.lock").open("ab")  # noqa: SIM115 - it is held until `close`
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self._path.parent):
+                pass  # what cannot be kept is not to be asked, and paid, first
+            lock = Path(tempfile.gettempdir(), f"toolkit-cassette-{name}.lock").open("ab")  # noqa: SIM115 - it is held until `close`
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
         if not _locked(lock):
             lock.close()
             raise CassetteError(f"Another process records into the cassette {self._path.name}; give each one its own.")
@@ -183,8 +190,14 @@ class Writer:
             new.replace(path)
         except OSError as error:
             new.unlink(missing_ok=True)
-            raise CassetteError(f"The cassette {path.name} cannot be written ({error.strerror}).") from error
+            raise _unwritable(path, error) from error
         self._unwritten = False
+
+
+def _unwritable(path: Path, error: OSError) -> CassetteError:
+    return CassetteError(
+        f"The cassette {path.name} cannot be written ({error.strerror}); name a file in a folder that can be written."
+    )
 
 
 def _signature(path: Path) -> tuple[int, ...]:

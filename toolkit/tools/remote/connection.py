@@ -27,6 +27,7 @@ START = 60.0
 
 _STEADY = 10.0  # seconds: a connection that lived longer did not fail because it was made
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0  # seconds between attempts; each pause is twice the one before
+_SDK_LOGS = ("mcp.client.stdio", "mcp.client.streamable_http")
 _SAID = 300  # characters of what a server said of its own failure
 
 _log = logging.getLogger(__name__)
@@ -47,6 +48,9 @@ sent: ContextVar[Sent | None] = ContextVar("sent", default=None)
 """Of the request that is being made; the SDK sends it in the context of whoever makes it."""
 
 Streams = AbstractAsyncContextManager[tuple[Any, Any]]
+
+_ours: ContextVar[bool] = ContextVar("ours", default=False)
+"""Whether a connection is one of ours, in all tasks that the SDK starts for it."""
 
 
 class Connection:
@@ -81,6 +85,7 @@ class Connection:
         self._failed = 0  # attempts in which there was none at all
         self._moved = asyncio.Event()
         self._wake = asyncio.Event()
+        self._garbled = False  # whether this connection brought what is no message
 
     async def client(self) -> "Client":
         """The client, once it is connected; where it is not, another attempt is made now.
@@ -112,6 +117,9 @@ class Connection:
             await asyncio.wait([task])  # a caller who is cancelled leaves it to end by itself
 
     async def _hold(self) -> None:
+        _ours.set(True)
+        for name in _SDK_LOGS:
+            logging.getLogger(name).addFilter(_heard_here)  # a second time does nothing
         clock = asyncio.get_running_loop().time
         failures = 0
         try:
@@ -140,7 +148,7 @@ class Connection:
         from mcp.client import Client  # noqa: PLC0415 - the SDK costs half a second, and most have no servers
 
         ended = self._ended
-        connected = False
+        connected = self._garbled = False
         listening: asyncio.Task[None] | None = None
         try:
             async with _within(START, Client(self._transport(ended), cache=None, message_handler=self._hear)) as client:
@@ -173,7 +181,8 @@ class Connection:
             case None:
                 what = "ended"
             case _:
-                what = f"cannot be used ({type(error).__name__}: {error})"[:_SAID]
+                said_first = next(iter(str(error).splitlines()), "")
+                what = f"cannot be used ({type(error).__name__}: {said_first[:_SAID]})"
         said = self._why()
         return redact(f"The MCP server {self._name} {what}{f'; it said: {said}' if said else ''}.")
 
@@ -183,6 +192,9 @@ class Connection:
         moved.set()
 
     async def _hear(self, message: Any) -> None:
+        if isinstance(message, Exception) and not self._garbled:
+            self._garbled = True
+            _log.warning("The MCP server %s sent what is no message of the protocol; that is passed over.", self._name)
         if getattr(message, "method", "") == "notifications/tools/list_changed":
             self._on_changed()
 
@@ -281,6 +293,11 @@ async def _within(seconds: float, context: AbstractAsyncContextManager["Client"]
         async with context as client:
             limit.reschedule(None)
             yield client
+
+
+def _heard_here(record: logging.LogRecord) -> bool:
+    """Whether the SDK may log it: not each line of ours that is no message, with a traceback; `_hear` tells of them."""
+    return not (_ours.get() and record.exc_info and isinstance(record.exc_info[1], ValueError))
 
 
 def _first(error: BaseException) -> BaseException:
