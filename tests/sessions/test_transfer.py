@@ -15,8 +15,8 @@ from toolkit.errors import ConfigError
 from toolkit.messages import Image, Message, ToolCall
 from toolkit.sessions import jsonl, markdown, transfer
 from toolkit.sessions.session import Session, Summary
-from toolkit.sessions.store import Sessions
-from toolkit.sessions.transfer import Format, Kept, Said
+from toolkit.sessions.store import Format, Sessions
+from toolkit.sessions.transfer import Kept, Said
 from toolkit.settings import Settings
 from toolkit.stamps import freeze
 

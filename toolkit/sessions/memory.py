@@ -32,6 +32,7 @@ class Memory:
         self.summary = summary
         self.room: int | None = None
         self.trimmed = 0
+        self._sizes: dict[int, tuple[Message, int]] = {}  # holds the messages, so that their ids stay theirs
 
     def told(self, asked: Sequence[Message]) -> list[Message]:
         """What a model is told of `asked`."""
@@ -56,22 +57,24 @@ class Memory:
         return new, max((self._position(message) for message in more), default=0)
 
     def _fit(self, asked: Sequence[Message], room: int | None) -> Fitted:
-        if room is None or _tokens(asked) <= room:
+        if room is None or sum(map(self._size, asked)) <= room:
             return Fitted(list(asked), [])
         until = self.summary.until if self.summary else 0
         # What may be left out at all, and the summary speaks for.
-        covered = {id(m) for m in fit(asked, 0, count_message).dropped if 0 < self._position(m) <= until}
+        covered = {id(m) for m in fit(asked, 0, self._size).dropped if 0 < self._position(m) <= until}
         dropped = [message for message in asked if id(message) in covered]
-        room -= count_message(self._summed_up(self.summary)) if self.summary else 0
-        rest = fit([message for message in asked if id(message) not in covered], room, count_message)
+        room -= self._size(self._summed_up(self.summary)) if self.summary else 0
+        rest = fit([message for message in asked if id(message) not in covered], room, self._size)
         return Fitted(rest.messages, [*dropped, *rest.dropped])
 
     def _summed_up(self, summary: Summary) -> Message:
         return Message("system", _SUMMED_UP + summary.text)
 
+    def _size(self, message: Message) -> int:
+        """Tokens of a message, counted once: it is asked for with every answer of the turn."""
+        if id(message) not in self._sizes:
+            self._sizes[id(message)] = (message, count_message(message))
+        return self._sizes[id(message)][1]
+
     def _position(self, message: Message) -> int:
         return self._positions.get(id(message), 0)
-
-
-def _tokens(messages: Sequence[Message]) -> int:
-    return sum(count_message(message) for message in messages)

@@ -1,16 +1,18 @@
 """Why a session cannot be used as asked, in words."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import cast, get_args
 from uuid import UUID
 
-from toolkit.errors import ConfigError, NotFound, SessionExpired
-from toolkit.messages import Message
+from toolkit.errors import ConfigError, NotFound, SessionExpired, choices
+from toolkit.messages import Message, Role
 from toolkit.sessions.session import Session
 
 _LONGEST = 10 * 365 * 86_400  # seconds; beyond this a time to live is a slip of the keyboard
 _CREATE = "tk.sessions.create() or the tool create_session"
+_MOST = 2**31 - 1  # rows of a list; who says more means all
 _CURSOR = re.compile(r"(?P<at>\d{4}-\d\d-\d\dT[\d:.]+\+00:00)/(?P<id>[0-9a-f-]{36})")
 
 
@@ -18,13 +20,13 @@ def is_id(text: str) -> bool:
     """Whether `text` may be an id; a database refuses some of what a wire may bring instead."""
     try:
         return bool(UUID(text))
-    except ValueError:
+    except (ValueError, AttributeError, TypeError):  # the last two where it is no text
         return False
 
 
 def none(session_id: str) -> NotFound:
     """There is no such session, or it is another person's, which is not told apart."""
-    return NotFound(f"There is no session {session_id!r}; create one with {_CREATE}.")
+    return NotFound(f"There is no session {session_id!r}; create one with {_CREATE}, or look at `toolkit sessions list`.")
 
 
 def alive(session: Session, at: datetime, owner: str | None) -> Session:
@@ -65,8 +67,8 @@ def checked_cut(session_id: str, messages: Sequence[Message], at: int | None) ->
 
 def checked_ttl(ttl: int) -> int:
     """`ttl`, if it is a time to live."""
-    if not 1 <= ttl <= _LONGEST:
-        raise ConfigError(f"A session's ttl must be from 1 to {_LONGEST:,} seconds (got {ttl}).")
+    if not (isinstance(ttl, int) and 1 <= ttl <= _LONGEST):
+        raise ConfigError(f"A session's ttl must be a whole number from 1 to {_LONGEST:,} seconds (got {ttl!r}).")
     return ttl
 
 
@@ -78,10 +80,24 @@ def checked_lease(seconds: float) -> float:
 
 
 def at_least_one(limit: int) -> int:
-    """`limit`, if it lets anything through."""
+    """`limit`, if it lets anything through; as far as a database can count."""
     if limit < 1:
         raise ConfigError(f"`limit` must be at least 1 (got {limit}).")
-    return limit
+    return min(limit, _MOST)
+
+
+def checked_roles(roles: Iterable[Role]) -> tuple[Role, ...]:
+    """`roles`, if there are such.
+
+    Raises:
+        ConfigError: one of them is none; or it is a single text, whose letters would be taken for roles.
+    """
+    known: tuple[Role, ...] = get_args(Role)
+    given = (cast("Role", roles),) if isinstance(roles, str) else tuple(roles)
+    for role in given:
+        if role not in known:
+            raise ConfigError(f"There is no role {role!r}; {choices(known)}.")
+    return given
 
 
 def read_cursor(cursor: str) -> tuple[datetime, str]:

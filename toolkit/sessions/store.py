@@ -5,22 +5,24 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from importlib import import_module
 from types import ModuleType
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from toolkit.db.feed import event
 from toolkit.errors import ConfigError, DatabaseError, NotFound
 from toolkit.messages import Role
-from toolkit.sessions import jsonl, markdown, searching, transfer, writing
+from toolkit.sessions import searching, writing
 from toolkit.sessions.forgetting import forget_expired, forget_unused
-from toolkit.sessions.refusals import alive, at_least_one, checked_cut, checked_ttl, is_id, none
+from toolkit.sessions.refusals import alive, at_least_one, checked_cut, checked_roles, checked_ttl, is_id, none
 from toolkit.sessions.searching import SPOKEN, Found
 from toolkit.sessions.session import Session
-from toolkit.sessions.transfer import Format
 from toolkit.sessions.turn_taking import TurnTaking
 from toolkit.stamps import new_id, now
 
-_FORMATS = {"jsonl": jsonl, "markdown": markdown}
+Format: TypeAlias = Literal["jsonl", "markdown"]
+"""How a session is written as text."""
+
 _Sessions: TypeAlias = list[Session]  # `list` is a method below
 _Found: TypeAlias = list[Found]
 _log = logging.getLogger(__name__)
@@ -158,10 +160,11 @@ class Sessions(TurnTaking):
             owner: only in this person's sessions.
 
         Raises:
-            ConfigError: `text` is empty, or `limit` out of bounds.
+            ConfigError: `text` is empty, `limit` out of bounds, or there is no such role.
         """
         where = searching.Where(now(), user=user, origin=origin, owner=owner)
-        return await searching.messages_with(self._db, where, text, roles=roles, limit=at_least_one(limit))
+        spoken = checked_roles(roles)
+        return await searching.messages_with(self._db, where, text, roles=spoken, limit=at_least_one(limit))
 
     async def update(
         self,
@@ -280,6 +283,8 @@ class Sessions(TurnTaking):
             ConfigError: another format.
             SessionExpired, NotFound: as for `get`.
         """
+        from toolkit.sessions import transfer  # noqa: PLC0415 - its models cost more than all the rest of this file
+
         write: Callable[[transfer.Kept], str] = _format(format).write
         if not is_id(session_id):
             raise none(session_id)
@@ -313,6 +318,8 @@ class Sessions(TurnTaking):
         Raises:
             ConfigError: the text cannot be read; the message names the line.
         """
+        from toolkit.sessions import transfer  # noqa: PLC0415 - as in `export`
+
         if len(text) > transfer.LONGEST:
             raise ConfigError(
                 f"A session is imported from at most {transfer.LONGEST:,} characters (got {len(text):,})."
@@ -390,6 +397,6 @@ def _new(*, ttl: int, context: Mapping[str, Any], user: str | None, origin: str 
 
 
 def _format(name: str) -> ModuleType:
-    if name not in _FORMATS:
-        raise ConfigError(f"{name!r} is no format of a session; use {' or '.join(_FORMATS)}.")
-    return _FORMATS[name]
+    if name not in get_args(Format):
+        raise ConfigError(f"{name!r} is no format of a session; use {' or '.join(get_args(Format))}.")
+    return import_module(f"toolkit.sessions.{name}")

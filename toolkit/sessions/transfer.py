@@ -3,16 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from toolkit.db import Database, Sql, as_json, as_time
 from toolkit.errors import ConfigError
 from toolkit.messages import Json, Message, Role
 from toolkit.sessions.session import Session, Summary
-
-Format: TypeAlias = Literal["jsonl", "markdown"]
 
 LONGEST = 64_000_000
 """Characters of a text that is imported, at most."""
@@ -116,7 +114,8 @@ def rows(messages: Sequence[Said], otherwise: datetime) -> list[Json]:
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    # Made when first used: most programs never import a session, and all would wait for it.
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
 
 class _Call(_Strict):
@@ -156,11 +155,6 @@ class _Header(_Strict):
     messages: int | None = None
 
 
-_CALL = TypeAdapter(_Call)
-_MESSAGE = TypeAdapter(_Message)
-_HEADER = TypeAdapter(_Header)
-
-
 def header_json(kept: Kept) -> Json:
     """What a text says of the session, without what is empty."""
     session = kept.session
@@ -189,7 +183,7 @@ def read_header(value: Json, line: int) -> Header:
         raise bad(
             line, f"it is of version {value['version']}, and this toolkit reads version {VERSION}; use a newer one"
         )
-    said = _checked(_HEADER, value, line)
+    said = _checked(_Header, value, line)
     summary = Summary(said.summary.until, said.summary.text) if said.summary else None
     return Header(said.title, said.user, said.origin, said.context, said.ttl_seconds, summary, said.messages)
 
@@ -200,7 +194,7 @@ def read_message(value: Json, line: int) -> Said:
     Raises:
         ConfigError: it is something else.
     """
-    said = _checked(_MESSAGE, value, line)
+    said = _checked(_Message, value, line)
     own = {name: inner for name, inner in value.items() if name not in ("call_id", "created_at")}
     return Said(Message.from_json(own), said.call_id, said.created_at)
 
@@ -211,7 +205,7 @@ def check_call(value: Any, line: int) -> Json:
     Raises:
         ConfigError: it is something else.
     """
-    call: Json = _checked(_CALL, value, line).model_dump()
+    call: Json = _checked(_Call, value, line).model_dump()
     return call
 
 
@@ -233,9 +227,9 @@ def bad(line: int, why: str) -> ConfigError:
     return ConfigError(f"Line {line:,} cannot be imported: {why}.")
 
 
-def _checked(adapter: TypeAdapter[Any], value: Any, line: int) -> Any:
+def _checked(model: type[_Strict], value: Any, line: int) -> Any:
     try:
-        return adapter.validate_python(value)
+        return model.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         place = ".".join(map(str, first["loc"]))
