@@ -4,6 +4,9 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+SOURCES_WITHIN = 3.0
+"""Seconds that the first list waits for the tools of other servers."""
+
 if TYPE_CHECKING:
     from toolkit.toolkit import Toolkit
 
@@ -19,6 +22,7 @@ class House:
 
     def __init__(self, assemble: "Callable[[], Toolkit]") -> None:
         self._assemble = assemble
+        self._furnished = False
         self._resumed = False
 
     @cached_property
@@ -29,6 +33,12 @@ class House:
             ConfigError: a setting cannot be used as written.
         """
         return self._assemble()
+
+    async def furnish(self) -> None:
+        """Where a file names tools of others, have them before the tools are listed; the database is not needed."""
+        if not self._furnished and self.toolkit.settings.tools_file:
+            self._furnished = True
+            await self.toolkit.tools.refresh(within=SOURCES_WITHIN)
 
     async def opened(self) -> "Toolkit":
         """The toolkit with its database open; the first time it goes on with what killed processes left unanswered.

@@ -111,6 +111,7 @@ class _Face:
 
     async def list_tools(self, _ctx: Context, _params: PaginatedRequestParams | None) -> ListToolsResult:
         try:
+            await self._house.furnish()
             return ListToolsResult(tools=[_on_wire(tool) for tool in self.offered()])
         except Exception as error:
             raise refused(error, "tools/list") from error

@@ -239,7 +239,7 @@ async def test_a_prompt_that_says_so_is_a_tool(tmp_path: Path, vendors: VendorSe
 
 
 async def test_the_models_that_fulfil_a_wish_are_named_with_the_reason(tk: Toolkit) -> None:
-    found = await tk.hints("cheapest")
+    found = await tk.usage.hints("cheapest")
     assert found
     with pytest.raises(ConfigError, match="cheapest"):
-        await tk.hints("nicest")
+        await tk.usage.hints("nicest")

@@ -33,6 +33,7 @@ FLOORS = {
     "toolkit.code_tools": 5,
     "toolkit.inbox": 5,
     "toolkit.prompt_tools": 5,
+    "toolkit.spending": 5,
     "toolkit.bridge": 5,
     "toolkit.retention": 5,
     "toolkit": 5,  # only re-exports

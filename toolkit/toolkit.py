@@ -24,7 +24,6 @@ from toolkit.jobs.jobs import Jobs
 from toolkit.messages import Caller, Json, Message, Reply
 from toolkit.models.batches import VendorBatches
 from toolkit.models.catalog import Catalog
-from toolkit.models.hints import Hint, hints
 from toolkit.models.router import Router
 from toolkit.prompt_tools import PromptTools
 from toolkit.prompts.library import Prompts
@@ -40,6 +39,7 @@ from toolkit.sessions.chat import Chat, ChatOptions
 from toolkit.sessions.session import Session
 from toolkit.sessions.store import Sessions
 from toolkit.settings import Settings, data_folder
+from toolkit.spending import Usage
 from toolkit.stamps import begin
 from toolkit.tools.called import ToolCalled
 from toolkit.tools.registry import ToolRegistry
@@ -47,7 +47,7 @@ from toolkit.tools.remote.file import ToolsFile
 from toolkit.tools.remote.packages import Packages
 from toolkit.tools.tool import ToolResult
 from toolkit.usage.cache import ResponseCache
-from toolkit.usage.ledger import BATCH, Ledger
+from toolkit.usage.ledger import BATCH
 from toolkit.usage.limits import Limits
 from toolkit.webhooks.webhooks import Webhooks
 
@@ -92,8 +92,9 @@ class Toolkit(Answers):
         connect = self.cassette.connect(providers.connect) if self.cassette else providers.connect
         self.redis = Redis(settings.redis_url) if settings.redis_url else None
         self.events = Feed(db)
-        self.usage = Ledger(db, spool=data_folder() / "ledger")
+        self.usage = Usage(db, spool=data_folder() / "ledger")
         self.models = Catalog(db, environ, default_model=settings.default_model, latencies=self.usage.latencies)
+        self.usage.models = self.models
         self.limits = Limits(
             db,
             rpm=settings.rate_limit_rpm,
@@ -329,10 +330,6 @@ class Toolkit(Answers):
             ConfigError: one of them cannot be used.
         """
         return await accept(self, kind, subject, body or {})
-
-    async def hints(self, wish: str, **more: Any) -> list[Hint]:
-        """The models that fulfil a wish best, e.g. `"cheapest"`; see `toolkit.models.hints.hints`."""
-        return await hints(self.models, self.usage, wish, **more)
 
     @asynccontextmanager
     async def session_scope(self, **options: Any) -> AsyncGenerator[Session, None]:

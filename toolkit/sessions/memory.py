@@ -63,7 +63,7 @@ class Memory:
         # What may be left out at all, and the summary speaks for.
         covered = {id(m) for m in fit(asked, 0, self._size).dropped if 0 < self._position(m) <= until}
         dropped = [message for message in asked if id(message) in covered]
-        room -= self._size(self._summed_up(self.summary)) if self.summary else 0
+        room -= count_message(self._summed_up(self.summary)) if self.summary else 0
         rest = fit([message for message in asked if id(message) not in covered], room, self._size)
         return Fitted(rest.messages, [*dropped, *rest.dropped])
 
