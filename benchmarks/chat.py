@@ -129,8 +129,10 @@ def main() -> None:
     print(f"{rounds} rounds, Python {platform.python_version()}, {os.cpu_count()} cores; streams of {PIECES} chunks")
     print_costs(costs, there)
     print(f"import toolkit: {imported:.2f} s of CPU (goal: at most {IMPORT_GOAL})")
-    print("The toolkit's call has its session and its ledger; `limits, cache` has limits of the user, too, and each")
-    print("answer replaces the one in the cache, which no other process may make at the same time.")
+    print(
+        "The toolkit's call has its session and its ledger; `limits, cache` has limits of the user, too, and looks for"
+    )
+    print("the answer in the cache, where it is not, makes sure that no other process makes it, and keeps it there.")
     if options.json:
         told = {"benchmark": "chat", "rounds": rounds, "python": platform.python_version(), "goals": GOALS}
         missing = [peer.name for peer in peers if peer.missing]
