@@ -52,7 +52,10 @@ async def _serve(
     from mcp_server.server import create_server  # noqa: PLC0415 - see above
 
     house = House(lambda: toolkit.Toolkit.open(settings=settings))
-    server = create_server(house, Offer.of(tools, read_only=read_only))
+    offer = Offer.of(tools, read_only=read_only)
+    if not offer.is_usual:
+        await house.furnished()  # it may name tools of other servers
+    server = create_server(house, offer)
     gc.freeze()
     gc.enable()
     try:

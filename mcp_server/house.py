@@ -1,14 +1,22 @@
 """The toolkit behind the server: assembled when a list is first asked for, opened when a tool is first called."""
 
+import asyncio
+import logging
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 SOURCES_WITHIN = 3.0
 """Seconds that the first list waits for the tools of other servers."""
 
 if TYPE_CHECKING:
     from toolkit.toolkit import Toolkit
+
+
+_log = logging.getLogger(__name__)
+
+SOURCES_WITHIN: Final = 3.0
+"""Seconds that a host waits for the tools of other servers; those that come later are in the next list."""
 
 
 class House:
@@ -24,6 +32,8 @@ class House:
         self._assemble = assemble
         self._furnished = False
         self._resumed = False
+        self._asking = asyncio.Lock()
+        self._asked = False
 
     @cached_property
     def toolkit(self) -> "Toolkit":
@@ -39,6 +49,21 @@ class House:
         if not self._furnished and self.toolkit.settings.tools_file:
             self._furnished = True
             await self.toolkit.tools.refresh(within=SOURCES_WITHIN)
+
+    async def furnished(self) -> "Toolkit":
+        """The toolkit with the tools that its sources have; its database may not be open yet.
+
+        Raises:
+            ConfigError: a setting cannot be used as written.
+        """
+        async with self._asking:
+            if not self._asked:
+                if self.toolkit.cassette:
+                    self.toolkit.cassette.start()  # what sources say is recorded, and replayed
+                for problem in await self.toolkit.tools.refresh(SOURCES_WITHIN):
+                    _log.warning("%s", problem)
+                self._asked = True
+        return self.toolkit
 
     async def opened(self) -> "Toolkit":
         """The toolkit with its database open; the first time it goes on with what killed processes left unanswered.

@@ -55,7 +55,7 @@ def create_server(house: House, offer: Offer | None = None) -> Server[Any]:
 
     Args:
         house: assembled by the first list or call, opened by the first call; with an `offer` of its own, assembled
-            now, because what the host is told depends on it.
+            now, because what the host is told depends on it; furnished before, if the offer names tools of sources.
         offer: which tools; by default the preset `default`.
 
     Raises:
@@ -118,6 +118,7 @@ class _Face:
 
     async def call_tool(self, ctx: Context, params: CallToolRequestParams) -> CallToolResult | InputRequiredResult:
         try:
+            await self._house.furnished()
             names = [tool.name for tool in self.offered()]
         except Exception as error:
             raise refused(error, "tools/call") from error

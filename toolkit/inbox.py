@@ -14,6 +14,8 @@ _INVALIDATE = ("model", "prompt", "pattern")
 
 async def accept(tk: "Toolkit", kind: str, subject: str, body: Mapping[str, Any]) -> Json:
     """What `Toolkit.accept` does."""
+    if not isinstance(body, Mapping):
+        raise ConfigError(f"The body of the event {kind!r} must be a mapping of ids and figures.")
     match kind:
         case "cache.invalidate":
             return {"invalidated": await _invalidate(tk, body)}

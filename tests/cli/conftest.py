@@ -31,7 +31,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(folder: Path) -> Run:  # noqa: ARG001 - asked for its effect
     """Runs `toolkit` with words, as `main` does, in this process."""
 
-    def run(*words: str, input: str | None = None, **environ: str) -> Result:  # noqa: A002 - click's own word
+    def run(*words: str, input: str | bytes | None = None, **environ: str) -> Result:  # noqa: A002 - click's own word
         return CliRunner(env=environ).invoke(cli, words, input=input, prog_name="toolkit")
 
     return run

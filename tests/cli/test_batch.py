@@ -79,5 +79,35 @@ def test_a_line_that_is_no_request_is_named_before_anything_is_asked(
     assert vendors.requests == []
 
 
+@pytest.mark.parametrize("source", ["-", "binary.jsonl"])
+def test_a_file_that_is_no_text_is_refused_in_a_sentence(
+    run: Run, vendors: VendorServer, folder: Path, source: str
+) -> None:
+    binary = b'"Capital of France?"\n\xff\xfe\x00'
+    (folder / "binary.jsonl").write_bytes(binary)
+    result = run("batch", source, *MODEL, input=binary, **vendors.environ())
+    assert result.exit_code == 1
+    assert "It is not UTF-8 text" in result.stderr
+    assert "defect" not in result.stderr
+
+
+def test_a_file_of_windows_is_read_as_any_other(run: Run, vendors: VendorServer, folder: Path) -> None:
+    (folder / "windows.jsonl").write_bytes(b'\xef\xbb\xbf"Capital of France?"\r\n\r\n"Capital of Italy?"\r\n')
+    assert len(read(run("batch", "windows.jsonl", *MODEL, **vendors.environ()).stdout)) == 2
+
+
+@pytest.mark.parametrize("prompt", ["5", "null", "true"])
+def test_a_prompt_that_is_none_is_told_in_its_place_and_without_a_stack_trace(
+    run: Run, vendors: VendorServer, folder: Path, prompt: str
+) -> None:
+    (folder / "odd.jsonl").write_text(f'{{"prompt": {prompt}}}\n')
+    result = run("batch", "odd.jsonl", *MODEL, **vendors.environ())
+    assert read(result.stdout)[0]["error"] == "ConfigError"
+    assert "A prompt is a text or a list of messages" in result.stdout
+    kept = run("batch", "odd.jsonl", *MODEL, "--job", "night", **vendors.environ())
+    assert "Request 0: A prompt is a text" in kept.stderr
+    assert "Traceback" not in result.stderr + kept.stderr
+
+
 def bodies(vendors: VendorServer) -> list[dict[str, Any]]:
     return [request.body for request in vendors.requests]

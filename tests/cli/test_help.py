@@ -56,8 +56,12 @@ def test_the_commands_of_the_contract_are_there() -> None:
         assert set(family.commands) == expected
 
 
-def test_the_list_of_commands_shows_whole_sentences(run: Run) -> None:
-    listed = run("--help").stdout.split("Commands:")[1].split("Example:")[0]
+GROUPS: list[tuple[str, ...]] = [(), ("sessions",), ("prompts",), ("limits",), ("cache",), ("jobs",)]
+
+
+@pytest.mark.parametrize("words", GROUPS, ids=" ".join)
+def test_the_list_of_commands_shows_whole_sentences(words: tuple[str, ...], run: Run) -> None:
+    listed = run(*words, "--help").stdout.split("Commands:")[1].split("Example:")[0]
 
     assert "..." not in listed
 

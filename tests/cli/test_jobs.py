@@ -63,6 +63,11 @@ def test_a_background_question_that_was_left_is_taken_up_and_shown(
     assert told["reply"]["message"]["role"] == "assistant"
 
 
+def test_what_was_taken_up_is_told_to_a_program_as_json(run: Run, vendors: VendorServer, left_behind: str) -> None:
+    assert json.loads(run("jobs", "resume", "--json", **vendors.environ()).stdout) == {"taken_up": 1}
+    assert left_behind in run("jobs", "list", "--limit", "9" * 30).stdout
+
+
 def test_a_cancelled_job_stays_cancelled_until_it_is_resumed(run: Run, vendors: VendorServer, left_behind: str) -> None:
     assert run("jobs", "cancel", left_behind).stdout == f"Job {left_behind} is cancelled.\n"
     assert run("jobs", "resume", **vendors.environ()).stdout == "0 questions taken up.\n"

@@ -122,12 +122,29 @@ def test_a_bad_prompt_and_a_missing_file_are_one_sentence_each(run: Run, folder:
         (("prompts", "add", "tale", "-"), "uses 'who'"),
         (("prompts", "add", "tale", str(folder / "gone.md")), "cannot be read"),
         (("prompts", "validate", str(folder / "gone.md")), "cannot be read"),
-        (("prompts", "restore", "tale", "1"), "There is no prompt in the database 'tale'"),
+        (("prompts", "restore", "tale", "1"), "There is no prompt 'tale' in the database"),
+        (("prompts", "add", "tale", str(folder)), "Is a directory"),
+        (("prompts", "edit", "tale"), "Name an editor in VISUAL or EDITOR"),
     ):
-        result = run(*words, input="Hi {{ who }}")
+        result = run(*words, input="Hi {{ who }}", EDITOR="no-such-editor", VISUAL="")
         assert result.exit_code == 1
         assert said in result.stderr
         assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("source", ["-", "binary.md"])
+def test_a_prompt_that_is_no_text_is_refused_in_a_sentence(run: Run, folder: Path, source: str) -> None:
+    (folder / "binary.md").write_bytes(b"\xff\xfe\x00")
+    result = run("prompts", "add", "tale", source, input=b"\xff\xfe\x00")
+    assert result.exit_code == 1
+    assert "is not UTF-8 text; save the prompt as UTF-8." in result.stderr
+    assert "defect" not in result.stderr
+
+
+def test_the_line_ends_of_windows_are_those_of_others(run: Run, folder: Path) -> None:
+    (folder / "hello.md").write_bytes(b"\xef\xbb\xbf" + HELLO.replace("\n", "\r\n").encode())
+    assert run("prompts", "add", "hello", "hello.md").exit_code == 0
+    assert run("prompts", "show", "hello", "--whole").stdout_bytes == HELLO.encode()
 
 
 def test_a_prompt_is_changed_in_the_editor_and_a_file_becomes_a_version(

@@ -1,6 +1,7 @@
 """A batch that is kept nowhere: order, errors, concurrency, memory, cancellation, waiting for our own limits."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from itertools import count
@@ -56,6 +57,10 @@ async def test_a_defect_spoils_one_question_and_not_the_batch(
     assert "ZeroDivisionError: by zero" in str(broken)
     assert isinstance(outcomes[2], Reply)
     assert "failed in a way it should not" in caplog.text
+    assert "Traceback" not in caplog.text
+    with caplog.at_level(logging.DEBUG):
+        await texts(jobs, ["b"])
+    assert "Traceback" in caplog.text
 
 
 async def test_what_is_no_request_is_an_error_in_its_place(jobs: Jobs) -> None:
@@ -85,8 +90,10 @@ async def test_a_single_request_is_no_batch(jobs: Jobs, one: Any) -> None:
 
 async def test_a_keyword_that_there_is_not_is_refused_before_anything_is_asked(desk: Desk) -> None:
     jobs = Jobs(open_database(Settings("sqlite://")), desk.ask, keywords={"prompt", "model"})
-    with pytest.raises(ConfigError, match="'modle'; there are 'model', 'prompt'"):
+    with pytest.raises(ConfigError, match="'modle'; the nearest is 'model'"):
         await texts(jobs, ["a"], modle="small")
+    with pytest.raises(ConfigError, match="'zzz'; there are 'model', 'prompt'"):
+        await texts(jobs, ["a"], zzz="small")
     assert await texts(jobs, [{"prompt": "a", "modle": "small"}, "b"]) == [ConfigError, "B"]
     assert desk.asked == ["b"]
 

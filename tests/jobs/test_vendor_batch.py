@@ -9,7 +9,7 @@ import pytest
 
 from tests.jobs.conftest import Desk, until
 from toolkit.db import Database
-from toolkit.errors import BadAnswer, ConfigError, Conflict, InvalidRequest
+from toolkit.errors import BadAnswer, ConfigError, Conflict, InvalidRequest, NotFound
 from toolkit.jobs import batch as kept
 from toolkit.jobs import lease, store, vendor
 from toolkit.jobs.jobs import Jobs
@@ -150,6 +150,13 @@ async def test_a_batch_without_a_name_that_is_left_is_cancelled_at_the_vendor(
     waiting.cancel()
     await asyncio.wait({waiting})
     assert len(vendors.batch_plan.cancelled) == 1
+    assert [job.status for job in await jobs.list()] == ["cancelled"]
+
+
+async def test_a_batch_without_a_name_that_no_vendor_took_is_not_left_waiting(jobs: Jobs) -> None:
+    with pytest.raises(NotFound):
+        await outcomes(jobs, "nobody", job=None)
+    assert [job.status for job in await jobs.list()] == ["cancelled"]
 
 
 async def test_cancelling_the_job_cancels_it_at_the_vendor(jobs: Jobs, vendors: VendorServer, model: str) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -8,7 +9,8 @@ import pytest
 
 import notebooks as nb
 from toolkit.bridge import blocking, inside
-from toolkit.errors import ConfigError, DatabaseUnavailable
+from toolkit.errors import CassetteError, ConfigError, DatabaseUnavailable
+from toolkit.testing.vendors import VendorServer
 from toolkit.toolkit import Toolkit
 
 
@@ -83,6 +85,58 @@ asyncio.run(main())
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout, done.stderr, done.returncode) == ("closed\n", "", 0)
+
+
+async def test_what_a_block_recorded_is_replayed_by_another_without_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "report.yaml"
+    with VendorServer() as vendors, monkeypatch.context() as keys:
+        for name, value in vendors.environ().items():
+            keys.setenv(name, value)
+        with nb.replay(file, record="once"):
+            asked = await (await nb.connect("sqlite://")).complete("Which day is it?", model="gpt-6-luna")
+    for name in vendors.environ():
+        monkeypatch.delenv(name, raising=False)
+    ids = []
+    for _ in range(2):
+        with nb.replay(file):
+            tk = await nb.connect("sqlite://")
+            assert (await tk.complete("Which day is it?", model="gpt-6-luna")).text == asked.text
+            ids.append((await tk.sessions.create()).id)
+    assert ids[0] == ids[1]
+
+
+async def test_after_a_replay_the_environment_and_the_toolkit_are_those_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOOLKIT_RECORD", "once")
+    monkeypatch.delenv("TOOLKIT_CASSETTE", raising=False)
+    before = await nb.connect("sqlite://")
+    with pytest.raises(CassetteError, match=r"There is no cassette .*gone\.yaml"), nb.replay(tmp_path / "gone.yaml"):
+        await nb.connect("sqlite://")
+    assert (os.environ["TOOLKIT_RECORD"], os.environ.get("TOOLKIT_CASSETTE")) == ("once", None)
+    assert inside(await nb.connect("sqlite://")) == inside(before)
+
+
+def test_a_later_recording_of_the_same_file_is_not_undone_at_exit(tmp_path: Path) -> None:
+    script = """
+import os, notebooks as nb
+from toolkit.testing.vendors import VendorServer
+
+with VendorServer() as vendors:
+    os.environ |= vendors.environ()
+    for question in ("first", "second"):
+        with nb.replay("report.yaml", record="all"):
+            nb.connect_sync("sqlite://").complete(question, model="gpt-6-luna")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stderr, done.returncode) == ("", 0)
+    text = (tmp_path / "report.yaml").read_text(encoding="utf-8")
+    assert "text: second" in text
+    assert "first" not in text
 
 
 def test_importing_notebooks_imports_no_widgets() -> None:

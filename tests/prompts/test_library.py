@@ -222,8 +222,10 @@ async def test_a_bad_prompt_does_not_hinder_another(prompts: Prompts, folder: Pa
 
 
 async def test_a_missing_folder_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="does not exist; make it or unset TOOLKIT_PROMPTS_DIR"):
-        await Prompts(tmp_path / "gone").list()
+    (tmp_path / "a.md").write_text("Hi")
+    for name, wrong in (("gone", "does not exist"), ("a.md", "is a file")):
+        with pytest.raises(ConfigError, match=f"{wrong}; name a folder, or unset TOOLKIT_PROMPTS_DIR"):
+            await Prompts(tmp_path / name).list()
 
 
 async def test_every_prompt_of_ours_says_what_it_is_for_and_has_nothing_to_be_warned_of() -> None:
@@ -288,8 +290,13 @@ async def test_what_cannot_be_restored_or_removed_is_told(kept: Prompts) -> None
         await kept.restore("tale", 2)
     with pytest.raises(NotFound, match="has no version 7"):
         await kept.restore("tale", 7)
-    with pytest.raises(NotFound, match="There is no prompt in the database 'tale'"):
+    with pytest.raises(NotFound, match="'tale' is removed already; `toolkit prompts history`"):
         await kept.remove("tale")
+    with pytest.raises(NotFound, match="There is no prompt 'story' in the database, and no other"):
+        await kept.remove("story")
+    with pytest.raises(ConfigError, match="`limit` must be at least 1"):
+        await kept.history("tale", limit=0)
+    assert len(await kept.history("tale", limit=10**30)) == 2
     with pytest.raises(NotFound, match=r"'greeting' is not in the database: it is the file .*greeting\.md"):
         await kept.remove("greeting")
     with pytest.raises(NotFound, match="is not in the database"):

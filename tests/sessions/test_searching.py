@@ -139,6 +139,15 @@ async def test_nothing_to_look_for_and_no_limit_are_refused(sessions: Sessions) 
             await refused
     with pytest.raises(ConfigError, match="`limit` must be at least 1"):
         await sessions.search("x", limit=0)
+    for roles in (["boss"], "tools"):
+        with pytest.raises(ConfigError, match="There is no role '(boss|tools)'; there are 'system'"):
+            await sessions.search("x", roles=roles)  # type: ignore[arg-type]
+
+
+async def test_a_single_role_is_no_list_of_letters_and_a_huge_limit_means_all(sessions: Sessions) -> None:
+    session = await with_text(sessions, "copper", "copper")
+    assert [found.role for found in await sessions.search("copper", roles="user", limit=10**30)] == ["user"]  # type: ignore[arg-type]
+    assert [listed.id for listed in await sessions.list(limit=10**30)] == [session.id]
 
 
 async def test_many_sessions_are_searched_to_the_last(sessions: Sessions, db: Database) -> None:

@@ -1,6 +1,7 @@
 """What is kept of a conversation, and for how long."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -27,8 +28,8 @@ async def test_a_session_without_a_ttl_has_the_stores(sessions: Sessions) -> Non
     assert (await sessions.create()).ttl_seconds == 60
 
 
-@pytest.mark.parametrize("ttl", [0, -1, 10**12])
-async def test_a_ttl_out_of_bounds_is_refused(sessions: Sessions, ttl: int) -> None:
+@pytest.mark.parametrize("ttl", [0, -1, 10**12, 1.5, "5"])
+async def test_a_ttl_out_of_bounds_is_refused(sessions: Sessions, ttl: Any) -> None:
     with pytest.raises(ConfigError, match=r"ttl must be from 1 to 315,360,000 seconds"):
         await sessions.create(ttl=ttl)
     session = await sessions.create()

@@ -75,6 +75,17 @@ async def test_a_call_comes_back_as_it_was_recorded(ledger: Ledger) -> None:
     assert (call.user, call.origin, call.session_id, call.started_at) == ("ada", "notebook", "s1", started)
 
 
+async def test_nobody_stays_out_of_the_ledger_by_a_name_that_no_database_can_hold(ledger: Ledger) -> None:
+    await keep(ledger, caller=Caller(user="ada\0", origin="\ud800"))
+    await ledger.record_tool(
+        **{"tool": "find", "status": "ok", "error": None, "message": None, "call_id": None, "milliseconds": 1.0},
+        **{"caller": Caller(user="ada\0"), "argument_bytes": 2, "result_bytes": 2, "started_at": now()},
+    )
+    (call,) = await ledger.calls(limit=10**30)
+    assert (call.user, call.origin) == ("ada�", "�")
+    assert (ledger.dropped, (await ledger.tool_calls(limit=10**30))[0].user) == (0, "ada�")
+
+
 async def test_every_count_that_a_price_rests_on_is_kept(ledger: Ledger) -> None:
     usage = Usage(*range(90, 0, -10))
     assert all(getattr(usage, field.name) for field in fields(Usage))

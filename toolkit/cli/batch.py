@@ -52,7 +52,7 @@ def batch(file: str, out: Path | None, job: str | None, concurrency: int, **aske
     common = {name: value for name, value in asked.items() if value}
     given = {"job": job, "concurrency": concurrency, "origin": ORIGIN, **common}
     with ExitStack() as files:
-        lines = files.enter_context(click.open_file(file, encoding="utf-8"))
+        lines = files.enter_context(click.open_file(file, encoding="utf-8-sig"))
         # A wrong line of a file is found before anything is asked; standard input may go on for ever.
         requests = requests_of(lines) if file == "-" else list(requests_of(lines))
         written = files.enter_context(out.open("w", encoding="utf-8")) if out else sys.stdout
@@ -92,7 +92,7 @@ def requests_of(lines: IO[str]) -> Iterator[Any]:
     Raises:
         ConfigError: a line is not JSON, or holds neither a text nor an object with a prompt.
     """
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(_decoded(lines), 1):
         if not line.strip():
             continue
         try:
@@ -104,6 +104,13 @@ def requests_of(lines: IO[str]) -> Iterator[Any]:
         if not (isinstance(request, str) or (isinstance(request, dict) and "prompt" in request)):
             raise ConfigError(f'Line {number} holds no request; write {{"prompt": "…"}} or a text in quotes.')
         yield request
+
+
+def _decoded(lines: IO[str]) -> Iterator[str]:
+    try:
+        yield from lines
+    except UnicodeDecodeError:
+        raise ConfigError('It is not UTF-8 text; a line is {"prompt": "…"} or a text in quotes.') from None
 
 
 def line_of(position: int, outcome: "Outcome") -> Json:

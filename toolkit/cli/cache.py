@@ -23,7 +23,7 @@ def cache() -> None:
 @json_output
 @database
 def show(as_json: bool) -> None:
-    """Show how many answers are kept, and how often they were given again."""
+    """Show how many answers are kept, and how much they are used."""
     stats = with_toolkit(lambda tk: tk.cache.stats())
     if as_json:
         terminal.data(asdict(stats))

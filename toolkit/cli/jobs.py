@@ -71,10 +71,16 @@ def cancel(job_ids: tuple[str, ...]) -> None:
 @json_output
 @database
 def resume(job_id: str | None, failed: bool, concurrency: int, as_json: bool) -> None:
-    """Go on with a job that was left, killed or cancelled; without ID, with all background questions left behind."""
+    """Go on with a job that was left, killed or cancelled.
+
+    Without ID, with all background questions that were left behind.
+    """
     if job_id is None:
         taken = with_toolkit(_resume_all)
-        terminal.say(f"{terminal.count(taken, 'question')} taken up.")
+        if as_json:
+            terminal.data({"taken_up": taken})
+        else:
+            terminal.say(f"{terminal.count(taken, 'question')} taken up.")
         return
 
     async def run(tk: "Toolkit") -> "Job":

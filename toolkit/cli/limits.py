@@ -48,9 +48,9 @@ def list_(as_json: bool) -> None:
 def set_(  # noqa: PLR0917 - click gives them by name
     kind: "Kind", name: str, rpm: int | None, tpm: int | None, usd_per_day: float | None, as_json: bool
 ) -> None:
-    """Limit a user, an origin, a model, or the total, instead of what it was limited to.
+    """Limit a user, an origin, a model, or the total.
 
-    Without NAME it is the limit of each one who has none of their own. With NAME and without values that name is free
+    What it was limited to counts no more. Without NAME it is the limit of each one who has none of their own. With NAME and without values that name is free
     of limits.
     """
     limit = with_toolkit(lambda tk: tk.limits.set(kind, name, rpm=rpm, tpm=tpm, usd_per_day=usd_per_day))
@@ -76,7 +76,7 @@ def remove(kind: "Kind", name: str) -> None:
 @json_output
 @database
 def status(user: str | None, origin: str | None, as_json: bool) -> None:
-    """Show what is left now of the limits that concern a user and an origin, and of the models' limits."""
+    """Show what is left now. These are the limits of a user and an origin, and those of the models."""
     found = with_toolkit(lambda tk: tk.limits.status(user=user, origin=origin))
     if as_json:
         terminal.data(found)

@@ -47,7 +47,7 @@ def prompts() -> None:
 @json_output
 @database
 def list_(as_json: bool) -> None:
-    """List the prompts with their arguments, and where each comes from."""
+    """List the prompts, and where each comes from."""
 
     async def read(tk: "Toolkit") -> "tuple[list[Prompt], str | None]":
         return await tk.prompts.list(), tk.prompts.last_failure
@@ -114,7 +114,7 @@ def render(name: str, arguments: tuple[str, ...]) -> None:
 @json_output
 @database
 def validate(name: str, arguments: tuple[str, ...], window: int | None, model: str | None, as_json: bool) -> None:
-    """Say everything that is wrong with a prompt; the exit code is 1 if anything is.
+    """Say everything that is wrong with a prompt. The exit code is 1 if anything is.
 
     FILE is one that ends with .md, or `-` for standard input. Without arguments only how it is written is looked at.
     """
@@ -143,7 +143,7 @@ def validate(name: str, arguments: tuple[str, ...], window: int | None, model: s
 @json_output
 @database
 def add(name: str, file: str, after: int | None, as_json: bool) -> None:
-    """Keep a prompt in the database, as a new version if it is there already."""
+    """Keep a prompt in the database. If it is there already, this is a new version."""
     text = _read(file)
     _tell(with_toolkit(lambda tk: tk.prompts.add(name, text, by=person(), after=after)), as_json=as_json)
 
@@ -152,14 +152,14 @@ def add(name: str, file: str, after: int | None, as_json: bool) -> None:
 @_id
 @database
 def edit(name: str) -> None:
-    """Change a prompt in your editor ($VISUAL or $EDITOR), and keep it in the database as a new version.
+    """Change a prompt in your editor ($VISUAL or $EDITOR).
 
-    One that is a file is copied into the database so; one that is not there yet is begun.
+    It is kept in the database as a new version. One that is a file is copied into the database so; one that is not there yet is begun.
     """
     text, newest = with_toolkit(lambda tk: _as_it_is(tk, name))
     edited = text
     while True:
-        edited = click.edit(edited, extension=".md") or text
+        edited = _in_editor(edited) or text
         if edited == text:
             terminal.note("Nothing was changed.")
             return
@@ -172,6 +172,18 @@ def edit(name: str) -> None:
         else:
             _tell(kept, as_json=False)
             return
+
+
+def _in_editor(text: str) -> str | None:
+    """What the editor left of a text; None if nothing was saved.
+
+    Raises:
+        ConfigError: there is no such editor, or it failed.
+    """
+    try:
+        return click.edit(text, extension=".md")
+    except click.ClickException as error:
+        raise ConfigError(f"{error.message}. Name an editor in VISUAL or EDITOR, e.g. EDITOR=nano.") from None
 
 
 async def _as_it_is(tk: "Toolkit", name: str) -> tuple[str, int]:
@@ -243,7 +255,7 @@ def restore(name: str, version: int, as_json: bool) -> None:
 @_id
 @database
 def remove(name: str) -> None:
-    """Take a prompt out of the database; its history stays, and a file of the same id counts again."""
+    """Take a prompt out of the database. Its history stays, and a file of the same id counts again."""
     left = with_toolkit(lambda tk: tk.prompts.remove(name, by=person()))
     counts = f"; the one of the {left.source} counts again" if left else ""
     terminal.say(f"{name!r} is removed{counts}.")
@@ -261,9 +273,11 @@ def _is_file(name: str) -> bool:
 
 
 def _read(file: str) -> str:
-    if file == "-":
-        return sys.stdin.read()
     try:
-        return Path(file).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The file {file} cannot be read ({error}); name a text file, or `-`.") from error
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except OSError as error:
+        raise ConfigError(f"The file {file} cannot be read ({error.strerror}); name a text file, or `-`.") from error
+    except UnicodeDecodeError:
+        where = "Standard input" if file == "-" else f"The file {file}"
+        raise ConfigError(f"{where} is not UTF-8 text; save the prompt as UTF-8.") from None

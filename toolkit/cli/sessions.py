@@ -55,7 +55,10 @@ def list_(user: str | None, origin: str | None, search: str | None, limit: int, 
 @json_output
 @database
 def search_(words: tuple[str, ...], user: str | None, origin: str | None, limit: int, as_json: bool) -> None:
-    """Find where something was said, in upper or lower case, last used session first."""
+    """Find where something was said.
+
+    Upper and lower case are the same, and the session that was used last comes first.
+    """
     text = sentence(words)
     found = with_toolkit(lambda tk: tk.sessions.search(text, user=user, origin=origin, limit=limit))
     if as_json:
@@ -72,7 +75,7 @@ def search_(words: tuple[str, ...], user: str | None, origin: str | None, limit:
 @json_output
 @database
 def show(session_id: str, as_json: bool) -> None:
-    """Show what was said in a session, and who was asked for each answer."""
+    """Show what was said in a session. Who was asked for each answer follows."""
     session, messages, calls = with_toolkit(lambda tk: _read(tk, session_id))
     if as_json:
         terminal.data({"session": session, "messages": [m.to_json() for m in messages], "calls": calls})
@@ -173,7 +176,7 @@ def extend(session_id: str, ttl: int | None, as_json: bool) -> None:
 @json_output
 @database
 def fork(session_id: str, at: int | None, as_json: bool) -> None:
-    """Begin a new session with what was said in another, which stays as it is."""
+    """Begin a new session with what was said in another. That one stays as it is."""
     made = with_toolkit(lambda tk: tk.sessions.fork(session_id, at=at))
     _show_session(
         made, f"begins with {terminal.count(made.parent_at or 0, 'message')} of {session_id}", as_json=as_json
@@ -227,7 +230,7 @@ def export(session_id: str, file: Path | None, format_: Literal["jsonl", "markdo
 def import_(
     file: Path, format_: Literal["jsonl", "markdown"] | None, user: str | None, ttl: int | None, as_json: bool
 ) -> None:
-    """Make a new session of what `export` wrote to FILE (`-` is standard input)."""
+    """Make a new session of a file. It is what `export` wrote; `-` is standard input."""
     text = _read_file(file)
     made = with_toolkit(lambda tk: tk.sessions.import_(text, format=format_ or _by_name(file), user=user, ttl=ttl))
     _show_session(made, f"is made of {'standard input' if str(file) == '-' else file}", as_json=as_json)

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from toolkit.db import Database
 from toolkit.errors import ConfigError, Conflict, choices
@@ -16,7 +16,16 @@ from toolkit.jobs.job import STATUSES, Generation, Job
 from toolkit.jobs.lease import Lease
 from toolkit.jobs.outcomes import Ask, Outcome, outcome_of
 from toolkit.jobs.patience import queued
-from toolkit.jobs.requests import Request, Requests, each, fingerprint, kept_request, request_of, size_of
+from toolkit.jobs.requests import (
+    Request,
+    Requests,
+    check_keywords,
+    each,
+    fingerprint,
+    kept_request,
+    request_of,
+    size_of,
+)
 from toolkit.jobs.store import JobStore, checked_name, missing, requested
 from toolkit.jobs.vendor import VendorRun, checked_for_vendor
 from toolkit.jobs.window import in_order
@@ -26,6 +35,9 @@ from toolkit.stamps import new_id
 
 OnDone: TypeAlias = Callable[[int, int | None], None]
 """Told after each question how many have their outcome, and of how many; None where that is only known in the end."""
+
+_MOST: Final = 2**31 - 1
+"""Rows of a list, as far as every database can count; who says more means all."""
 
 _Jobs: TypeAlias = list[Job]  # `list` is a method below
 
@@ -101,10 +113,7 @@ class Jobs:
             Conflict: the job was begun with other requests, or was cancelled.
         """
         _at_least_one("concurrency", concurrency)
-        if self._keywords is not None:
-            for name in common:
-                if name not in self._keywords:
-                    raise ConfigError(f"A batch cannot have {name!r}; {choices(sorted(self._keywords))}.")
+        check_keywords("A batch", common, self._keywords)
         if vendor_batch:
             outcomes = self._by_vendor(job, requests, progress, common)
         elif job is None:
@@ -357,8 +366,9 @@ class Jobs:
             try:
                 await run.done()
             except BaseException:
-                if job is None:
+                if job is None:  # nobody can name it, and so nobody goes on with it
                     await run.cancel()
+                    await self._store.end(job_id, "cancelled")
                 raise
             async with aclosing(batch.outcomes(1)) as outcomes:
                 async for outcome in outcomes:
@@ -401,4 +411,4 @@ class _Count:
 def _at_least_one(name: str, value: int) -> int:
     if value < 1:
         raise ConfigError(f"`{name}` must be at least 1 (got {value}).")
-    return value
+    return min(value, _MOST)

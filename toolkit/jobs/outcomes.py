@@ -62,10 +62,10 @@ async def outcome_of(asked: Awaitable[Reply]) -> Outcome:
     except ToolkitError as error:
         return error
     except Exception as error:  # noqa: BLE001 - see the sentence above
-        _log.exception("A question failed in a way it should not")
-        broken = ToolkitError(
-            f"The question failed in a way it should not ({type(error).__name__}: {redact(str(error))})."
-        )
+        said = f"The question failed in a way it should not ({type(error).__name__}: {redact(str(error))})."
+        # A stack trace is for who asks for it.
+        _log.error(said, exc_info=_log.isEnabledFor(logging.DEBUG))
+        broken = ToolkitError(said)
         broken.__cause__ = error
         return broken
 

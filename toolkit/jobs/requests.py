@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import AsyncGenerator, AsyncIterable, Collection, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, Final, TypeAlias
 
 from toolkit.db.keepable import keepable
@@ -39,10 +40,29 @@ def request_of(request: Any, common: Mapping[str, Any], known: Collection[str] |
         keywords = {**common, "prompt": request}
     else:
         raise ConfigError(f"A request is a text, messages, or a mapping with a prompt (got {type(request).__name__}).")
+    prompt = keywords["prompt"]
+    if isinstance(prompt, bytes) or not isinstance(prompt, str | Message | Sequence):
+        raise ConfigError(f"A prompt is a text or a list of messages (got {type(prompt).__name__}).")
+    check_keywords("A request", keywords, known)
+    return keywords
+
+
+def check_keywords(whose: str, keywords: Iterable[str], known: Collection[str] | None) -> None:
+    """See that there are such keywords.
+
+    Args:
+        whose: the beginning of the sentence, e.g. "A request".
+        keywords: those that are given.
+        known: the keywords that there are; None does not check.
+
+    Raises:
+        ConfigError: there is no such one; the message names the nearest.
+    """
     for name in keywords:
         if known is not None and name not in known:
-            raise ConfigError(f"A request cannot have {name!r}; {choices(sorted(known))}.")
-    return keywords
+            near = get_close_matches(str(name), known, n=1)
+            instead = f"the nearest is {near[0]!r}" if near else choices(sorted(set(known) - {*ONLY_IN_MEMORY}))
+            raise ConfigError(f"{whose} cannot have {name!r}; {instead}.")
 
 
 def kept_request(keywords: Mapping[str, Any]) -> Json:

@@ -32,8 +32,9 @@ class PromptFiles:
         found: dict[str, Prompt] = {}
         for folder, source in reversed(self._folders):
             if not folder.is_dir():
+                wrong = "is a file" if folder.exists() else "does not exist"
                 raise ConfigError(
-                    f"The folder of prompts {folder} does not exist; make it or unset TOOLKIT_PROMPTS_DIR."
+                    f"The folder of prompts {folder} {wrong}; name a folder, or unset TOOLKIT_PROMPTS_DIR."
                 )
             found |= {prompt.id: prompt for prompt in _in(folder, source)}
         return [found[name] for name in sorted(found)]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.db import Database
-from toolkit.errors import ConfigError, DatabaseError, NotFound
+from toolkit.errors import ConfigError, DatabaseError, NotFound, choices
 from toolkit.prompts.files import OWN, PromptFiles
 from toolkit.prompts.prompt import Prompt, PromptArgument, can_be_id, prompt_of, valid_id
 from toolkit.prompts.prompt_tool import Ask, prompt_tool
@@ -19,6 +19,7 @@ from toolkit.tools.tool import Tool
 
 __all__ = ["OWN", "Prompt", "PromptArgument", "PromptVersion", "Prompts", "Validation"]
 
+_MOST = 2**31 - 1  # versions; who says more means all
 _log = logging.getLogger(__name__)
 
 
@@ -142,8 +143,11 @@ class Prompts:
 
         Raises:
             NotFound: it was never in the database.
+            ConfigError: `limit` is below 1.
         """
-        versions = await self._kept.history(id, limit=limit)
+        if limit < 1:
+            raise ConfigError(f"`limit` must be at least 1 (got {limit}).")
+        versions = await self._kept.history(id, limit=min(limit, _MOST))
         if not versions:
             raise await self._not_kept(id)
         return versions
@@ -234,7 +238,12 @@ class Prompts:
         prompt = self._files.find(name)
         if prompt:
             return NotFound(f"The prompt {name!r} is not in the database: it is the file {prompt.path}.")
-        return NotFound(no_such("prompt in the database", name, [each.id for each in await self._newest()]))
+        last = await self._kept.last(name) if can_be_id(name) else None
+        if last and last.text is None:
+            return NotFound(f"The prompt {name!r} is removed already; `toolkit prompts history` shows what it was.")
+        names = [each.id for each in await self._newest()]
+        others = f"; {choices(names)}" if names else ", and no other"
+        return NotFound(f"There is no prompt {name!r} in the database{others}.")
 
 
 def _prompt(version: PromptVersion) -> Prompt:

@@ -26,7 +26,9 @@ def is_id(text: str) -> bool:
 
 def none(session_id: str) -> NotFound:
     """There is no such session, or it is another person's, which is not told apart."""
-    return NotFound(f"There is no session {session_id!r}; create one with {_CREATE}, or look at `toolkit sessions list`.")
+    return NotFound(
+        f"There is no session {session_id!r}; create one with {_CREATE}, or look at `toolkit sessions list`."
+    )
 
 
 def alive(session: Session, at: datetime, owner: str | None) -> Session:
@@ -68,7 +70,7 @@ def checked_cut(session_id: str, messages: Sequence[Message], at: int | None) ->
 def checked_ttl(ttl: int) -> int:
     """`ttl`, if it is a time to live."""
     if not (isinstance(ttl, int) and 1 <= ttl <= _LONGEST):
-        raise ConfigError(f"A session's ttl must be a whole number from 1 to {_LONGEST:,} seconds (got {ttl!r}).")
+        raise ConfigError(f"A session's ttl must be from 1 to {_LONGEST:,} seconds, a whole number (got {ttl!r}).")
     return ttl
 
 

@@ -102,9 +102,7 @@ class Ledger(Reports):
             "call_id": call_id,
             "attempt": number,
             "kind": kind,
-            "session_id": caller.session_id,
-            "user_id": caller.user,
-            "origin": caller.origin,
+            **_caller(caller),
             "status": "cached" if cached else "cancelled" if cancelled else "ok" if attempt.ok else "error",
             "started_at": started_at,
             "day": day_of(started_at),
@@ -145,9 +143,7 @@ class Ledger(Reports):
             "id": new_id(),
             "call_id": call_id,
             "tool": keepable(tool),
-            "session_id": caller.session_id,
-            "user_id": caller.user,
-            "origin": caller.origin,
+            **_caller(caller),
             "status": status,
             "error": error,
             "message": None if message is None else keepable(redact(message)[:_LONGEST]),
@@ -289,6 +285,12 @@ class Ledger(Reports):
         else:
             self.last_failure = None
             self._arrears.database_answers()
+
+
+def _caller(caller: Caller) -> dict[str, Any]:
+    """On whose behalf, as a database can keep it: nobody stays out of the ledger by a name that it cannot hold."""
+    names = {"session_id": caller.session_id, "user_id": caller.user, "origin": caller.origin}
+    return {column: keepable(name) for column, name in names.items()}
 
 
 def _check(limit: int) -> None:

@@ -35,6 +35,7 @@ _DIMENSIONS: Final = {
     "session": "session_id",
 }
 _MAX_DAYS = 36_500
+_MOST = 2**31 - 1  # rows; who says more means all
 _TOTALS: Final = ", ".join(
     f"SUM({column}) AS {column}" if column == "milliseconds" else f"CAST(SUM({column}) AS BIGINT) AS {column}"
     for column in EACH
@@ -112,7 +113,7 @@ class Reports:
             f"SELECT * FROM calls {_where(wanted)} "
             "ORDER BY day DESC, started_at DESC, attempt DESC, id DESC LIMIT :limit",
             **wanted,
-            limit=max(0, limit),
+            limit=min(max(0, limit), _MOST),
         )
         return [call_of(row) for row in rows]
 
@@ -150,7 +151,7 @@ class Reports:
         rows = await self._db.fetch_all(
             f"SELECT * FROM tool_calls {_where(wanted)} ORDER BY day DESC, started_at DESC, id DESC LIMIT :limit",
             **wanted,
-            limit=max(0, limit),
+            limit=min(max(0, limit), _MOST),
         )
         return [tool_row(row) for row in rows]
 

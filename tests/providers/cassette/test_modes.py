@@ -251,6 +251,7 @@ async def test_a_list_of_tools_is_replayed_as_often_as_it_is_asked_for(file: Pat
         return SimpleNamespace(text=next(lists), data={})
 
     cassette = Cassette.open(file, "once", environ={})
+    cassette.start()
     for _ in range(2):
         await cassette.through(lambda text, _: text)("mcp:sky", "tools/list", {}, listed)
     cassette.close()
@@ -273,6 +274,25 @@ async def test_closing_lets_the_clock_run_and_starting_begins_again(file: Path, 
     assert ids[0] == ids[1]
     assert stamps.new_id() > ids[0]
     assert abs(stamps.now() - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+async def test_a_recording_that_has_ended_is_not_written_again(file: Path, vendors: VendorServer) -> None:
+    cassette = Cassette.open(file, "all", environ=vendors.environ())
+    async with house(cassette, vendors.environ()) as router:
+        await router.complete(HELLO)
+    file.write_text("of another process\n", encoding="utf-8")
+    cassette.close()
+    assert text_of(file) == "of another process\n"
+
+
+async def test_a_file_that_cannot_be_written_is_refused_before_anybody_is_asked(
+    tmp_path: Path, vendors: VendorServer
+) -> None:
+    (tmp_path / "in_the_way").touch()
+    with pytest.raises(CassetteError, match=r"cannot be written \(.+\); name a file in a folder"):
+        async with recorded(tmp_path / "in_the_way" / "test.yaml", vendors) as router:
+            await router.complete(HELLO)
+    assert not vendors.requests
 
 
 def test_ten_thousand_episodes_are_read_at_once(file: Path) -> None:

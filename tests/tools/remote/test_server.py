@@ -1,6 +1,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -83,6 +84,26 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+async def test_a_server_that_prints_a_banner_is_used_and_told_of_once(
+    connect: Callable[..., ToolRegistry], caplog: pytest.LogCaptureFixture
+) -> None:
+    talks = f"import runpy; print('Welcome!\\n' * 5, flush=True); runpy.run_path({str(CHILD)!r}, run_name='__main__')"
+    registry = connect(child={"command": sys.executable, "args": ["-c", talks, "stdio"]})
+    assert await registry.refresh(60) == []
+    assert (await registry.call("child__add", {"a": 2})).text == "3"
+    (told,) = [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
+    assert told.getMessage().startswith("The MCP server child sent what is no message of the protocol")
+
+
+async def test_a_server_that_answers_something_else_is_told_of_in_one_line(
+    connect: Callable[..., ToolRegistry], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with web(response("200 OK", '{"hello": "world"}', "content-type: application/json")) as site:
+        (problem,) = await connect(other={"url": site.url("/mcp")}).refresh(60)
+    assert re.fullmatch(r"The MCP server other cannot be used \(.+\)\.", problem)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_the_tools_of_a_server_are_named_after_it_and_say_what_they_do(child: ToolRegistry) -> None:

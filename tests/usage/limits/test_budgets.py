@@ -68,6 +68,12 @@ async def test_at_once_no_more_is_set_aside_than_the_budget(limits: Limits) -> N
     assert await left(limits) == {"user": 1}
 
 
+async def test_a_small_amount_is_told_in_figures(limits: Limits) -> None:
+    await limits.set("user", "ada", usd_per_day=0.000001)
+    with pytest.raises(BudgetExceeded, match=r"may spend \$0\.000001 per day, \$0\.00 is spent"):
+        await ask(limits, ADA, 2)
+
+
 async def test_a_refused_request_sets_nothing_aside_and_says_when_the_day_ends(limits: Limits) -> None:
     await limits.set("user", "ada", usd_per_day=0.05)
     await limits.set("origin", usd_per_day=10)

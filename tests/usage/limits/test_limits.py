@@ -103,6 +103,10 @@ async def test_a_refused_request_says_whose_limit_it_is_and_when_to_come_again(l
     assert await admitted(limits, 1) == 0
     clock.move(0.001)
     assert await admitted(limits, 1) == 1
+    await limits.set("user", "ada", rpm=1)
+    clock.move(2)
+    with pytest.raises(RateLimited, match="may use 1 request per minute, and it is used up; try again in"):
+        await ask(limits)
 
 
 @pytest.mark.usefixtures("clock")

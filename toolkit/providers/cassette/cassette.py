@@ -92,15 +92,18 @@ class Cassette:
     def close(self) -> None:
         """End: what was recorded is written, and the clock runs again.
 
+        Harmless where it has ended: the file may be another's by then.
+
         Raises:
             CassetteError: the file cannot be written.
         """
         frozen, self._frozen = self._frozen, None
+        if frozen is None:
+            return
         try:
             self._tape.close(self._names)
         finally:
-            if frozen is not None:
-                frozen.close()
+            frozen.close()
 
     def environ(self, environ: Mapping[str, str]) -> Mapping[str, str]:
         """What is to be used in place of `environ`, so that there are the same models as there were.

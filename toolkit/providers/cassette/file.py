@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -155,7 +156,8 @@ class Writer:
         try:
             if self._texts and (self._anew or self._unwritten) and not self._is_as_before(environ):
                 self._replace(self._path, environ)
-            self._beside.unlink(missing_ok=True)
+            with suppress(OSError):  # it is not there, or its folder is none
+                self._beside.unlink()
         finally:
             if self._lock is not None:
                 self._lock.close()

@@ -1,5 +1,6 @@
 """What is said to one who is not let in: whose limit it is, how much it allows, and when to come again."""
 
+import math
 from datetime import UTC, datetime, timedelta
 
 from toolkit.errors import BudgetExceeded, RateLimited
@@ -19,11 +20,13 @@ def refusal(lack: Lack, now: datetime) -> RateLimited | BudgetExceeded:
 def _rate(lack: Lack) -> RateLimited:
     unit, kind, name = lack.demand.slot.key.split(":", 2)
     seconds = max(_LEAST, lack.amount / 1e6)
-    what = f"{lack.demand.per_minute:,} {'requests' if unit == 'rpm' else 'tokens'} per minute"
+    many = lack.demand.per_minute
+    what = f"{many:,} {'request' if unit == 'rpm' else 'token'}{'' if many == 1 else 's'} per minute"
+    used = "it is used up" if many == 1 else "they are used up"
     whole = lack.demand.need == MINUTE < lack.demand.cost
     more = "; this request is larger than that and is let in when nothing else is used" if whole else ""
     return RateLimited(
-        f"{_whose(kind, name)} may use {what}, and they are used up{more}; try again in {_duration(seconds)}.",
+        f"{_whose(kind, name)} may use {what}, and {used}{more}; try again in {_duration(seconds)}.",
         provider="toolkit",
         retry_after=seconds,
     )
@@ -53,7 +56,9 @@ def _whose(kind: str, name: str) -> str:
 
 
 def _dollars(usd: float) -> str:
-    return f"${usd:,.2f}" if usd >= 1 or not usd else f"${usd:.3g}"
+    if usd >= 1 or not usd:
+        return f"${usd:,.2f}"
+    return f"${usd:.{2 - math.floor(math.log10(usd))}f}".rstrip("0")  # three digits that count
 
 
 def _duration(seconds: float) -> str:
