@@ -54,7 +54,7 @@ async def _serve(
     house = House(lambda: toolkit.Toolkit.open(settings=settings))
     offer = Offer.of(tools, read_only=read_only)
     if not offer.is_usual:
-        await house.furnished()  # it may name tools of other servers
+        await house.furnish()  # it may name tools of other servers
     server = create_server(house, offer)
     gc.freeze()
     gc.enable()

@@ -4,14 +4,11 @@ import asyncio
 import logging
 from collections.abc import Callable
 from functools import cached_property
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Final
-
-SOURCES_WITHIN = 3.0
-"""Seconds that the first list waits for the tools of other servers."""
 
 if TYPE_CHECKING:
     from toolkit.toolkit import Toolkit
-
 
 _log = logging.getLogger(__name__)
 
@@ -30,10 +27,9 @@ class House:
 
     def __init__(self, assemble: "Callable[[], Toolkit]") -> None:
         self._assemble = assemble
-        self._furnished = False
         self._resumed = False
-        self._asking = asyncio.Lock()
-        self._asked = False
+        self._furnishing = asyncio.Lock()
+        self._furnished = False
 
     @cached_property
     def toolkit(self) -> "Toolkit":
@@ -45,25 +41,25 @@ class House:
         return self._assemble()
 
     async def furnish(self) -> None:
-        """Where a file names tools of others, have them before the tools are listed; the database is not needed."""
-        if not self._furnished and self.toolkit.settings.tools_file:
-            self._furnished = True
-            await self.toolkit.tools.refresh(within=SOURCES_WITHIN)
+        """Have the tools of others before tools are listed: of a file, of packages, of a folder of prompts.
 
-    async def furnished(self) -> "Toolkit":
-        """The toolkit with the tools that its sources have; its database may not be open yet.
+        What is wrong with any goes to the log, once. A database that cannot be opened is no hindrance.
 
         Raises:
             ConfigError: a setting cannot be used as written.
         """
-        async with self._asking:
-            if not self._asked:
-                if self.toolkit.cassette:
-                    self.toolkit.cassette.start()  # what sources say is recorded, and replayed
-                for problem in await self.toolkit.tools.refresh(SOURCES_WITHIN):
+        async with self._furnishing:
+            if self._furnished:
+                return
+            tk = self.toolkit
+            from toolkit.tools.remote.packages import GROUP  # noqa: PLC0415 - before the handshake nothing is imported
+
+            if tk.settings.tools_file or tk.settings.prompts_dir or entry_points(group=GROUP):
+                if tk.cassette:
+                    tk.cassette.start()  # what servers say is recorded, and replayed
+                for problem in await tk.tools.refresh(SOURCES_WITHIN):
                     _log.warning("%s", problem)
-                self._asked = True
-        return self.toolkit
+            self._furnished = True
 
     async def opened(self) -> "Toolkit":
         """The toolkit with its database open; the first time it goes on with what killed processes left unanswered.

@@ -118,7 +118,7 @@ class _Face:
 
     async def call_tool(self, ctx: Context, params: CallToolRequestParams) -> CallToolResult | InputRequiredResult:
         try:
-            await self._house.furnished()
+            await self._house.furnish()
             names = [tool.name for tool in self.offered()]
         except Exception as error:
             raise refused(error, "tools/call") from error

@@ -130,6 +130,8 @@ async def test_another_service_may_wish_answers_to_be_forgotten(tk: Toolkit) -> 
     assert await tk.accept("cache.invalidate", "x") == {"invalidated": 0}
     with pytest.raises(ConfigError, match="there are 'model', 'prompt', 'pattern'"):
         await tk.accept("cache.invalidate", "x", {"key": "y"})
+    with pytest.raises(ConfigError, match=r"body of the event 'prices\.changed' must be a mapping"):
+        await tk.accept("prices.changed", "x", [1])  # type: ignore[arg-type] # as JSON of another service may be
 
 
 async def test_another_service_may_wish_a_question_to_be_answered(tk: Toolkit) -> None:

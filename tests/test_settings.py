@@ -1,5 +1,7 @@
 """The environment, and what is said where it cannot be used."""
 
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -90,3 +92,41 @@ def test_a_dotenv_file_that_is_not_text_is_refused(monkeypatch: pytest.MonkeyPat
 def test_the_environment_with_its_keys_is_not_in_the_repr() -> None:
     settings = Settings.from_env({"TOOLKIT_DATABASE_URL": "sqlite://", "OPENAI_API_KEY": "sk-very-secret-key"})
     assert "secret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("TOOLKIT_RATE_LIMIT_RPM", "999999999999", "1,000,000 at most"),
+        ("TOOLKIT_RATE_LIMIT_TPM", "-1", "at least 1"),
+        ("TOOLKIT_BUDGET_USD_PER_DAY", "1e300", "above 0 and at most 1e+06"),
+        ("TOOLKIT_BUDGET_USD_PER_DAY", "nan", "above 0"),
+        ("TOOLKIT_CACHE_TTL", "999999999999", "315,360,000 at most"),
+        ("TOOLKIT_CACHE_SIMILARITY", "1.5", "above 0 and at most 1"),
+        ("TOOLKIT_SESSION_TTL", "999999999999", "315,360,000 at most"),
+        ("TOOLKIT_RECORD", "some", "one of none, once, new_episodes, all"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_under_its_variables_name(name: str, value: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} is .*{re.escape(words)}"):
+        Settings.from_env({name: value})
+
+
+def test_the_variables_of_limits_cache_and_tools_are_read() -> None:
+    settings = Settings.from_env(
+        {
+            "TOOLKIT_RATE_LIMIT_RPM": "60",
+            "TOOLKIT_BUDGET_USD_PER_DAY": "1.5",
+            "TOOLKIT_CACHE_TTL": "600",
+            "TOOLKIT_CODE_ROOTS": os.pathsep.join(["a", "b"]),
+            "TOOLKIT_WEBHOOK_URLS": "http://a/x, http://b/y#session.*",
+            "TOOLKIT_CASSETTE": "x.yaml",
+            "TOOLKIT_RECORD": "ONCE",
+        }
+    )
+    assert (settings.rate_limit_rpm, settings.rate_limit_tpm) == (60, None)
+    assert settings.budget_usd_per_day == 1.5
+    assert settings.cache_ttl == 600
+    assert settings.code_roots == (Path("a"), Path("b"))
+    assert settings.webhook_urls == ("http://a/x", "http://b/y#session.*")
+    assert (settings.cassette, settings.record) == (Path("x.yaml"), "once")

@@ -20,6 +20,8 @@ async def health(tk: "Toolkit") -> Json:
     checks = {"database": await _database(tk)}
     if checks["database"]["ok"]:
         checks["models"] = await _models(tk)
+    if tk.redis:
+        checks["limits"] = await _limits(tk)
     checks["ledger"] = _ledger(tk)
     checks["prompts"] = _remembered(tk.prompts.last_failure)
     checks["cache"] = _remembered(tk.cache.last_failure)
@@ -49,6 +51,16 @@ async def _models(tk: "Toolkit") -> Json:
         names = ", ".join(dict.fromkeys(key["model"] for key in resting))
         check["message"] = f"Left in peace for a while, because they failed: {names}."
     return check
+
+
+async def _limits(tk: "Toolkit") -> Json:
+    """Without the Redis that counts, who is limited gets no answer."""
+    begun = time.perf_counter()
+    try:
+        await tk.limits.status()
+    except DatabaseError as error:
+        return {"ok": False, "milliseconds": _since(begun), "message": str(error)}
+    return {"ok": True, "milliseconds": _since(begun)}
 
 
 def _ledger(tk: "Toolkit") -> Json:

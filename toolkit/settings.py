@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias, get_args
 
 from toolkit.errors import ConfigError
 
+_TEN_YEARS = 315_360_000  # seconds
 Record: TypeAlias = Literal["none", "once", "new_episodes", "all"]
 """Which calls are recorded to a cassette; the words are those of pytest-recording."""
 
@@ -91,15 +92,15 @@ class Settings:
             min_connections=_whole(env, "TOOLKIT_MIN_CONNECTIONS", default=1, least=0),
             max_connections=_whole(env, "TOOLKIT_MAX_CONNECTIONS", default=10, least=1),
             default_model=env.get("TOOLKIT_DEFAULT_MODEL") or None,
-            session_ttl=_whole(env, "TOOLKIT_SESSION_TTL", default=86_400, least=1),
+            session_ttl=_whole(env, "TOOLKIT_SESSION_TTL", default=86_400, least=1, most=_TEN_YEARS),
             summary_model=env.get("TOOLKIT_SUMMARY_MODEL") or None,
-            cache_ttl=_whole_or_none(env, "TOOLKIT_CACHE_TTL"),
+            cache_ttl=_whole_or_none(env, "TOOLKIT_CACHE_TTL", most=_TEN_YEARS),
             cache_max_mb=_whole(env, "TOOLKIT_CACHE_MAX_MB", default=256, least=1),
             cache_similarity=_number(env, "TOOLKIT_CACHE_SIMILARITY", most=1.0),
             embedding_model=env.get("TOOLKIT_EMBEDDING_MODEL") or None,
-            rate_limit_rpm=_whole_or_none(env, "TOOLKIT_RATE_LIMIT_RPM"),
-            rate_limit_tpm=_whole_or_none(env, "TOOLKIT_RATE_LIMIT_TPM"),
-            budget_usd_per_day=_number(env, "TOOLKIT_BUDGET_USD_PER_DAY"),
+            rate_limit_rpm=_whole_or_none(env, "TOOLKIT_RATE_LIMIT_RPM", most=1_000_000),
+            rate_limit_tpm=_whole_or_none(env, "TOOLKIT_RATE_LIMIT_TPM", most=1_000_000_000),
+            budget_usd_per_day=_number(env, "TOOLKIT_BUDGET_USD_PER_DAY", most=1_000_000),
             redis_url=env.get("TOOLKIT_REDIS_URL") or None,
             tools_file=_path(env, "TOOLKIT_TOOLS_FILE"),
             code_roots=tuple(Path(part) for part in env.get("TOOLKIT_CODE_ROOTS", "").split(os.pathsep) if part),
@@ -141,20 +142,22 @@ def data_folder() -> Path:
     return user_data_path("toolkit-mcp", appauthor=False)
 
 
-def _whole(env: Mapping[str, str], name: str, *, default: int, least: int) -> int:
+def _whole(env: Mapping[str, str], name: str, *, default: int, least: int, most: int | None = None) -> int:
     text = env.get(name)
     if not text:
         return default
     if not text.strip().isdecimal() or int(text) < least:
         raise ConfigError(f"{name} is {text!r}; it must be a whole number of at least {least}.")
+    if most is not None and int(text) > most:
+        raise ConfigError(f"{name} is {text!r}; it must be {most:,} at most.")
     return int(text)
 
 
-def _whole_or_none(env: Mapping[str, str], name: str) -> int | None:
-    return _whole(env, name, default=0, least=1) if env.get(name) else None
+def _whole_or_none(env: Mapping[str, str], name: str, *, most: int) -> int | None:
+    return _whole(env, name, default=0, least=1, most=most) if env.get(name) else None
 
 
-def _number(env: Mapping[str, str], name: str, *, most: float = math.inf) -> float | None:
+def _number(env: Mapping[str, str], name: str, *, most: float) -> float | None:
     text = env.get(name)
     if not text:
         return None
@@ -162,9 +165,8 @@ def _number(env: Mapping[str, str], name: str, *, most: float = math.inf) -> flo
         value = float(text)
     except ValueError:
         value = math.nan
-    if not 0 < value <= most or math.isinf(value):
-        bound = "above 0" if math.isinf(most) else f"above 0 and at most {most:g}"
-        raise ConfigError(f"{name} is {text!r}; it must be a number {bound}.")
+    if not 0 < value <= most:
+        raise ConfigError(f"{name} is {text!r}; it must be a number above 0 and at most {most:,g}.")
     return value
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import toolkit
 from tests.cli.conftest import Run
 from toolkit import settings
 from toolkit.cli import variables
@@ -110,11 +111,18 @@ async def test_an_old_sqlite_is_named_with_its_remedy(version: str, warns: bool)
     assert ("pip install 'pysqlite3>=0.6.1'" in finding.text) is warns
 
 
-def test_the_variables_known_to_doctor_are_those_that_are_read() -> None:
+def test_the_variables_known_to_doctor_are_those_that_are_read_and_those_that_are_documented() -> None:
+    package = Path(toolkit.__file__).parent
     read = set(re.findall(r'"(TOOLKIT_[A-Z_]+)"', Path(settings.__file__).read_text(encoding="utf-8")))
+    for file in package.rglob("*.py"):
+        read |= set(re.findall(r'environ\.get\("(TOOLKIT_[A-Z_]+)"', file.read_text(encoding="utf-8")))
+    told = (package.parent / "docs" / "configuration.md").read_text(encoding="utf-8").split("## Options in the URL")[0]
 
     assert read == set(variables.SETTINGS)
+    assert set(re.findall(r"TOOLKIT_[A-Z_]+", told)) == read
 
+
+def test_the_variables_of_vendors_are_known() -> None:
     assert {"OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY"} <= set(variables.vendors_variables())
 
 

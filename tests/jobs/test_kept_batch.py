@@ -129,7 +129,7 @@ class City:
 
 @pytest.mark.parametrize("name", ["response_model", "validation_context", "approve"])
 async def test_what_cannot_be_kept_is_refused_and_nothing_is_asked(jobs: Jobs, desk: Desk, name: str) -> None:
-    with pytest.raises(ConfigError, match=f"Request 1: .*cannot keep '{name}'"):
+    with pytest.raises(ConfigError, match=f"Request 1: .*cannot keep '{name}'; leave it out, or ask without a job"):
         await texts(jobs, ["a", {"prompt": "b", name: City}])
     assert desk.asked == []
     with pytest.raises(NotFound):

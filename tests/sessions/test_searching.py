@@ -2,12 +2,13 @@
 
 import sys
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from tests.sessions.said import LATER, NOON, said
 from toolkit.db import Database
-from toolkit.errors import ConfigError
+from toolkit.errors import ConfigError, NotFound
 from toolkit.messages import Message
 from toolkit.sessions.searching import small
 from toolkit.sessions.session import Session
@@ -140,14 +141,21 @@ async def test_nothing_to_look_for_and_no_limit_are_refused(sessions: Sessions) 
     with pytest.raises(ConfigError, match="`limit` must be at least 1"):
         await sessions.search("x", limit=0)
     for roles in (["boss"], "tools"):
-        with pytest.raises(ConfigError, match="There is no role '(boss|tools)'; there are 'system'"):
+        with pytest.raises(ConfigError, match=r"There is no role '(boss|tools)'; there are 'system'"):
             await sessions.search("x", roles=roles)  # type: ignore[arg-type]
 
 
 async def test_a_single_role_is_no_list_of_letters_and_a_huge_limit_means_all(sessions: Sessions) -> None:
-    session = await with_text(sessions, "copper", "copper")
+    session = await with_text(sessions, "copper")
+    session = await sessions.append(session.id, [Message("assistant", "copper")])
     assert [found.role for found in await sessions.search("copper", roles="user", limit=10**30)] == ["user"]  # type: ignore[arg-type]
     assert [listed.id for listed in await sessions.list(limit=10**30)] == [session.id]
+
+
+@pytest.mark.parametrize("no_id", [None, 5, b"x", ""])
+async def test_what_is_no_id_names_no_session(sessions: Sessions, no_id: Any) -> None:
+    with pytest.raises(NotFound, match="There is no session"):
+        await sessions.get(no_id)
 
 
 async def test_many_sessions_are_searched_to_the_last(sessions: Sessions, db: Database) -> None:

@@ -78,8 +78,16 @@ async def test_a_call_comes_back_as_it_was_recorded(ledger: Ledger) -> None:
 async def test_nobody_stays_out_of_the_ledger_by_a_name_that_no_database_can_hold(ledger: Ledger) -> None:
     await keep(ledger, caller=Caller(user="ada\0", origin="\ud800"))
     await ledger.record_tool(
-        **{"tool": "find", "status": "ok", "error": None, "message": None, "call_id": None, "milliseconds": 1.0},
-        **{"caller": Caller(user="ada\0"), "argument_bytes": 2, "result_bytes": 2, "started_at": now()},
+        tool="find",
+        status="ok",
+        error=None,
+        message=None,
+        caller=Caller(user="ada\0"),
+        call_id=None,
+        argument_bytes=2,
+        result_bytes=2,
+        milliseconds=1.0,
+        started_at=now(),
     )
     (call,) = await ledger.calls(limit=10**30)
     assert (call.user, call.origin) == ("ada�", "�")

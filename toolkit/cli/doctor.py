@@ -3,15 +3,15 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 import click
 
 from toolkit import __version__
 from toolkit.cli import terminal
+from toolkit.cli.findings import Finding, configured, model
 from toolkit.cli.models.words import known
 from toolkit.cli.run import database, example, json_output, open_toolkit
 from toolkit.cli.variables import SETTINGS, key_of, lacks, vendors_variables
@@ -23,32 +23,16 @@ if TYPE_CHECKING:
     from toolkit.toolkit import Toolkit
     from toolkit.usage.records import Call
 
-State: TypeAlias = Literal["ok", "note", "broken"]
-
 _STYLES: Mapping[str, str] = {"ok": "green", "note": "yellow", "broken": "bold red"}
 _WAL_RESET_FIXED = (3, 51, 3)
 _RECENT = 200  # attempts that are looked at
 _EXTRAS: Mapping[str, tuple[str, ...]] = {
     "postgres": ("asyncpg",),
+    "redis": ("redis",),
     "notebook": ("ipywidgets", "ipykernel", "markdown_it", "nh3"),
     "bedrock": ("boto3",),
     "vertex": ("google.auth",),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        state: `note` is worth knowing; `broken` keeps the toolkit from working.
-        about: what was looked at.
-        text: what was found, and what to do about it.
-    """
-
-    state: State
-    about: str
-    text: str
 
 
 @click.command(epilog=example("toolkit doctor", "toolkit doctor --db postgresql://localhost/app"))
@@ -119,6 +103,8 @@ async def _look_inside(tk: "Toolkit") -> AsyncIterator[Finding]:
     yield _engine(tk, version)
     for finding in await _models(tk):
         yield finding
+    async for finding in configured(tk):
+        yield finding
 
 
 async def _version(tk: "Toolkit") -> str:
@@ -166,8 +152,8 @@ async def _models(tk: "Toolkit") -> list[Finding]:
     if all(last_resort(row.provider) for row in enabled):
         text = "only the embedded one answers, from documents; set OPENAI_API_KEY or ANTHROPIC_API_KEY for another"
         findings.append(Finding("note", "models", text))
-    if tk.settings.default_model:
-        findings.append(await _default_model(tk, tk.settings.default_model))
+    if default := await model(tk, "TOOLKIT_DEFAULT_MODEL", tk.settings.default_model):
+        findings.append(default)
     return findings
 
 
@@ -196,11 +182,3 @@ def _told(number: int, row: "Model", environ: Mapping[str, str], failed: str | N
     if failed:
         said.append(failed.rstrip("."))
     return f"{number}. {row.name} ({row.provider}/{row.model}{scope}), {'; '.join(said)}"
-
-
-async def _default_model(tk: "Toolkit", name: str) -> Finding:
-    try:
-        await tk.models.resolve(name)
-    except ToolkitError as error:
-        return Finding("broken", "models", f"TOOLKIT_DEFAULT_MODEL cannot be used: {error}")
-    return Finding("ok", "models", f"TOOLKIT_DEFAULT_MODEL is {name!r}")

@@ -50,14 +50,14 @@ def set_(  # noqa: PLR0917 - click gives them by name
 ) -> None:
     """Limit a user, an origin, a model, or the total.
 
-    What it was limited to counts no more. Without NAME it is the limit of each one who has none of their own. With NAME and without values that name is free
-    of limits.
+    What it was limited to counts no more. Without NAME it is the limit of each one who has none of their own. With NAME
+    and without values that name is free of limits.
     """
     limit = with_toolkit(lambda tk: tk.limits.set(kind, name, rpm=rpm, tpm=tpm, usd_per_day=usd_per_day))
     if as_json:
         terminal.data(limit)
     else:
-        terminal.say(f"{_whose(limit)} may use {_allowed(limit)}.")
+        terminal.say(f"{whose(limit)} may use {allowed(limit)}.")
 
 
 @limits.command(epilog=example("toolkit limits remove user ada"))
@@ -104,13 +104,15 @@ def _since(limit: "Limit") -> str:
     return terminal.moment(limit.updated_at) if limit.updated_at else "by the settings"
 
 
-def _whose(limit: "Limit") -> str:
+def whose(limit: "Limit") -> str:
+    """Who a limit holds for, as a sentence begins."""
     if limit.kind == "total":
         return "All together"
     return f"Each {limit.kind} without a limit of its own" if limit.name == "*" else f"The {limit.kind} {limit.name!r}"
 
 
-def _allowed(limit: "Limit") -> str:
+def allowed(limit: "Limit") -> str:
+    """What a limit leaves them."""
     parts = [f"{limit.rpm:,} requests per minute"] if limit.rpm else []
     parts += [f"{limit.tpm:,} tokens per minute"] if limit.tpm else []
     parts += [f"{terminal.dollars(limit.usd_per_day)} per day"] if limit.usd_per_day else []

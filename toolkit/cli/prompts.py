@@ -154,7 +154,8 @@ def add(name: str, file: str, after: int | None, as_json: bool) -> None:
 def edit(name: str) -> None:
     """Change a prompt in your editor ($VISUAL or $EDITOR).
 
-    It is kept in the database as a new version. One that is a file is copied into the database so; one that is not there yet is begun.
+    It is kept in the database as a new version. One that is a file is copied into the database so; one that is not
+    there yet is begun.
     """
     text, newest = with_toolkit(lambda tk: _as_it_is(tk, name))
     edited = text

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from toolkit.cli import terminal
-from toolkit.errors import ConfigError, ToolkitError
+from toolkit.errors import CassetteMiss, ConfigError, ToolkitError
 from toolkit.redaction import redact
 from toolkit.settings import Settings
 
@@ -65,7 +65,9 @@ class Failed(click.ClickException):
 
 def _sentence(error: Exception) -> str:
     known = isinstance(error, ToolkitError | OSError)
-    text = " ".join(redact(str(error)).split()) or type(error).__name__
+    said = redact(str(error))
+    # What is not in a cassette is shown by lines; everything else is a sentence.
+    text = (said if isinstance(error, CassetteMiss) else " ".join(said.split())) or type(error).__name__
     if known:
         return text
     return f"This is a defect of the toolkit ({type(error).__name__}: {text}); TOOLKIT_LOG_LEVEL=DEBUG shows where."

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, TypeAlias
 from toolkit.db.database import Database, Row, Statement, as_json, as_time
 from toolkit.db.place import Gap, Place
 from toolkit.db.statements import json_text
-from toolkit.errors import ConfigError, DatabaseBusy, DatabaseUnavailable
+from toolkit.errors import ConfigError, DatabaseBusy, DatabaseError, DatabaseUnavailable
 from toolkit.stamps import now
 
 PAGE = 500
@@ -150,7 +150,11 @@ class Feed:
         if not subject or len(subject) > _LONGEST:
             raise ConfigError(f"The subject {subject[:50]!r} cannot be used; give the id of what it happened to.")
         kept = dict(body or {})
-        if len(json_text("body", kept).encode()) > MOST_BODY:
+        try:
+            size = len(json_text("body", kept).encode())
+        except DatabaseError as error:
+            raise ConfigError(str(error)) from error
+        if size > MOST_BODY:
             raise ConfigError(f"The body of the event {kind!r} is over {MOST_BODY // 1000} kB; send an id instead.")
         await self._db.write(event(kind, subject, kept), subject=subject)
 

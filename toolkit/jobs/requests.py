@@ -77,7 +77,7 @@ def kept_request(keywords: Mapping[str, Any]) -> Json:
             continue
         if name in ONLY_IN_MEMORY:
             raise ConfigError(
-                f"A job that outlives its process cannot keep {name!r}; leave it out, or leave out `job`."
+                f"A job that outlives its process cannot keep {name!r}; leave it out, or ask without a job."
             )
         plain = keepable(_prompt(value) if name == "prompt" else value)
         try:

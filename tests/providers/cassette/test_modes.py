@@ -24,6 +24,10 @@ def asks(text: str) -> ChatRequest:
     return ChatRequest((Message("user", text),))
 
 
+def write(file: Path, text: str) -> None:
+    file.write_text(text, encoding="utf-8")
+
+
 def names_beside(file: Path) -> list[str]:
     return [each.name for each in file.parent.iterdir()]
 
@@ -280,7 +284,7 @@ async def test_a_recording_that_has_ended_is_not_written_again(file: Path, vendo
     cassette = Cassette.open(file, "all", environ=vendors.environ())
     async with house(cassette, vendors.environ()) as router:
         await router.complete(HELLO)
-    file.write_text("of another process\n", encoding="utf-8")
+    write(file, "of another process\n")
     cassette.close()
     assert text_of(file) == "of another process\n"
 

@@ -300,3 +300,11 @@ def test_a_chain_that_is_longer_than_pythons_stack_is_measured(tree: Tree) -> No
     found = measure(tree({f"m{n:04}.py": f"import m{n + 1:04}\n" for n in range(1500)}))
 
     assert max(m.layer for m in found.modules) == 1499
+
+
+def test_a_tree_in_which_nothing_can_be_read_says_why(tree: Tree) -> None:
+    found = measure(tree({"bad.py": "def f(:\n"}))
+
+    assert (found.modules, found.packages) == ((), ())
+    assert "Not read: bad.py:1: invalid syntax" in report(found)
+    assert summary(found)["unreadable"] == [{"path": "bad.py", "line": 1, "reason": "invalid syntax"}]

@@ -171,7 +171,7 @@ async def test_a_file_that_has_not_changed_is_not_read(path: Path) -> None:
 async def test_a_file_that_is_not_there_or_no_text_is_a_sentence(path: Path) -> None:
     registry = ToolRegistry()
     registry.attach(ToolsFile(path, {}))
-    assert await registry.refresh() == [f"{path} cannot be read (No such file or directory); mend TOOLKIT_TOOLS_FILE."]
+    assert await registry.refresh() == [f"{path} cannot be read (No such file or directory); name a file of tools."]
     write(path, b"\xff\xfe\xff")
     assert await registry.refresh() == [f"{path} is not text in UTF-8; save it as such."]
 

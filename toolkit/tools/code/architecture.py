@@ -246,7 +246,7 @@ def _modules(sources: list[Source], names: Names, edges: _Edges, top: Path) -> l
 def _grouped(names: list[str]) -> dict[str, str]:
     """The beginning that stands for each name: a group that holds too much of everything is taken apart."""
     group = {name: name.split(".")[0] for name in names}
-    while True:
+    while group:
         sizes = Counter(group.values())
         largest, size = max(sizes.items(), key=lambda each: (each[1], each[0]))
         depth = largest.count(".") + 2
@@ -258,6 +258,7 @@ def _grouped(names: list[str]) -> dict[str, str]:
         if len(sizes) + parts > _MOST_GROUPS and not alone:
             return group
         group |= finer
+    return group
 
 
 def _packages(modules: list[Module]) -> tuple[Package, ...]:

@@ -55,7 +55,7 @@ class ToolsFile:
                 self._given = self._build(contents(self._path.read_text(encoding="utf-8"), self._path))
                 self._read_at = marks
         except OSError as error:
-            raise ConfigError(f"{self._path} cannot be read ({error.strerror}); mend TOOLKIT_TOOLS_FILE.") from error
+            raise ConfigError(f"{self._path} cannot be read ({error.strerror}); name a file of tools.") from error
         except UnicodeDecodeError as error:
             raise ConfigError(f"{self._path} is not text in UTF-8; save it as such.") from error
         return self._given

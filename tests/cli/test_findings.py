@@ -1,0 +1,108 @@
+"""`toolkit doctor` on what somebody has configured beside database and models."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.redis_server import redis_address
+
+SECRET = "0123456789abcdef"
+
+
+@pytest.fixture(scope="module")
+def redis_url() -> Iterator[str]:
+    """A Redis that answers."""
+    yield from redis_address()
+
+
+def found(run: Run, about: str, **environ: str) -> list[tuple[str, str]]:
+    """What doctor says of one thing: the states and the texts."""
+    findings = json.loads(run("doctor", "--json", **environ).stdout)
+    return [(finding["state"], finding["text"]) for finding in findings if finding["about"] == about]
+
+
+def test_what_nobody_has_configured_is_not_spoken_of(run: Run) -> None:
+    said = {finding["about"] for finding in json.loads(run("doctor", "--json").stdout)}
+    assert said <= {"version", "extras", "variables", "database", "models"}
+
+
+def test_limits_are_said_in_words(run: Run) -> None:
+    run("limits", "set", "user", "ada", "--rpm", "7")
+    assert found(run, "limits", TOOLKIT_RATE_LIMIT_RPM="5", TOOLKIT_BUDGET_USD_PER_DAY="2.5") == [
+        ("ok", "All together may use $2.50 per day"),
+        ("ok", "Each user without a limit of its own may use 5 requests per minute"),
+        ("ok", "The user 'ada' may use 7 requests per minute"),
+    ]
+
+
+def test_a_redis_that_does_not_answer_is_broken_and_its_password_is_not_said(run: Run) -> None:
+    [(state, text)] = found(run, "redis", TOOLKIT_REDIS_URL="redis://:opensesame@127.0.0.1:1/0")
+    assert state == "broken"
+    assert "check that it is up" in text
+    assert "opensesame" not in text
+
+
+def test_a_redis_that_answers_is_named(run: Run, redis_url: str) -> None:
+    [(state, text)] = found(run, "redis", TOOLKIT_REDIS_URL=redis_url)
+    assert state == "ok"
+    assert text.endswith("answers; it keeps limits and cached answers")
+
+
+@pytest.mark.parametrize(("variable", "state"), [("offline", "ok"), ("gone", "broken")])
+def test_a_model_that_a_variable_names_is_looked_for(variable: str, state: str, run: Run) -> None:
+    for name in ("TOOLKIT_SUMMARY_MODEL", "TOOLKIT_EMBEDDING_MODEL"):
+        (last,) = [each for each in found(run, "models", **{name: variable}) if name in each[1]]
+        assert last[0] == state
+
+
+def test_a_cache_says_how_long_it_keeps_and_what_it_lacks(run: Run) -> None:
+    [kept, lacks] = found(run, "cache", TOOLKIT_CACHE_TTL="3600", TOOLKIT_CACHE_SIMILARITY="0.9")
+    assert kept == ("ok", "every answer may be given again for 3,600 s")
+    assert lacks[0] == "note"
+    assert "TOOLKIT_EMBEDDING_MODEL" in lacks[1]
+
+
+def test_a_file_of_tools_is_counted_and_its_faults_are_told(run: Run, folder: Path) -> None:
+    child = Path(__file__).parent.parent / "tools" / "remote" / "mcp_child.py"
+    servers = {"child": {"command": sys.executable, "args": [str(child), "stdio"]}, "gone": {"command": "no-such-x"}}
+    (folder / "tools.json").write_text(json.dumps({"mcpServers": servers}), encoding="utf-8")
+    [counted, problem] = found(run, "tools", TOOLKIT_TOOLS_FILE="tools.json")
+    assert counted[0] == "ok"
+    assert re.fullmatch(r"tools\.json brings [1-9]\d* tools", counted[1])
+    assert problem == ("note", "The MCP server gone cannot be started (No such file or directory).")
+
+
+@pytest.mark.parametrize(("value", "says"), [("1", "may reach this machine"), ("perhaps", "counts as 0"), ("0", None)])
+def test_whether_tools_may_call_private_addresses_is_said(value: str, says: str | None, run: Run) -> None:
+    said = found(run, "tools", TOOLKIT_TOOLS_ALLOW_PRIVATE=value)
+    assert [says in text for _, text in said if says] == ([True] if says else [])
+    assert bool(said) is bool(says)
+
+
+def test_a_folder_of_code_that_is_not_there_is_noted(run: Run, folder: Path) -> None:
+    [there, gone] = found(run, "code", TOOLKIT_CODE_ROOTS=f"{folder}{os.pathsep}{folder / 'gone'}")
+    assert there == ("ok", f"the code tools may read {folder}")
+    assert gone[0] == "note"
+    assert "is no folder" in gone[1]
+
+
+def test_a_webhook_is_named_without_its_secrets(run: Run) -> None:
+    url = "http://user:opensesame@127.0.0.1:9/hook?token=opensesame"
+    said = found(run, "webhooks", TOOLKIT_WEBHOOK_URLS=url, TOOLKIT_WEBHOOK_SECRET=SECRET)
+    assert said == [("ok", "http://127.0.0.1:9/hook is told of events")]
+
+
+def test_a_cassette_is_a_note_since_no_vendor_is_asked_then(run: Run, folder: Path) -> None:
+    (folder / "answers.yaml").write_text(
+        "toolkit_cassette: 1\nrecorded: '2026-01-01'\nepisodes: []\n", encoding="utf-8"
+    )
+    [(state, replayed)] = found(run, "cassette", TOOLKIT_CASSETTE="answers.yaml")
+    assert (state, replayed) == ("note", "answers come from answers.yaml; no vendor is asked, no webhook told")
+    [(_, recorded)] = found(run, "cassette", TOOLKIT_CASSETTE="answers.yaml", TOOLKIT_RECORD="new_episodes")
+    assert recorded == "what vendors answer is recorded to answers.yaml"

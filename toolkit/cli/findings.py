@@ -1,0 +1,116 @@
+"""What `toolkit doctor` finds beside database and models: whatever somebody has configured, in plain words."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from toolkit.cli import terminal
+from toolkit.cli.limits import allowed, whose
+from toolkit.errors import ToolkitError
+
+if TYPE_CHECKING:
+    from toolkit.toolkit import Toolkit
+    from toolkit.webhooks.hook import HookState
+
+State: TypeAlias = Literal["ok", "note", "broken"]
+
+_YES = {"1", "true", "yes"}
+_NO = {"", "0", "false", "no"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        state: `note` is worth knowing; `broken` keeps the toolkit from working.
+        about: what was looked at.
+        text: what was found, and what to do about it.
+    """
+
+    state: State
+    about: str
+    text: str
+
+
+async def configured(tk: "Toolkit") -> AsyncIterator[Finding]:
+    """What is configured of `tk`, which is started; nothing is said of what nobody has asked for."""
+    for finding in _cassette(tk):
+        yield finding
+    if tk.redis:
+        yield await _redis(tk)
+    for limit in await tk.limits.list():
+        yield Finding("ok", "limits", f"{whose(limit)} may use {allowed(limit)}")
+    for finding in _cache(tk):
+        yield finding
+    for name in ("summary_model", "embedding_model"):
+        if named := await model(tk, f"TOOLKIT_{name.upper()}", getattr(tk.settings, name)):
+            yield named
+    for finding in (*_tools(tk), *_folders(tk)):
+        yield finding
+    for state in await tk.webhooks.states():
+        yield _webhook(state)
+
+
+async def model(tk: "Toolkit", variable: str, name: str | None) -> Finding | None:
+    """Whether the model that a variable names can be asked; None where it names none."""
+    if not name:
+        return None
+    try:
+        await tk.models.resolve(name)
+    except ToolkitError as error:
+        return Finding("broken", "models", f"{variable} cannot be used: {error}")
+    return Finding("ok", "models", f"{variable} is {name!r}")
+
+
+def _cassette(tk: "Toolkit") -> Iterator[Finding]:
+    if tk.cassette and tk.cassette.replays:
+        yield Finding("note", "cassette", f"answers come from {tk.cassette.path}; no vendor is asked, no webhook told")
+    elif tk.cassette:
+        yield Finding("note", "cassette", f"what vendors answer is recorded to {tk.cassette.path}")
+
+
+async def _redis(tk: "Toolkit") -> Finding:
+    assert tk.redis  # noqa: S101 - the caller has looked
+    try:
+        await tk.redis.command("PING")
+    except ToolkitError as error:
+        return Finding("broken", "redis", str(error))
+    return Finding("ok", "redis", f"{tk.redis.url} answers; it keeps limits and cached answers")
+
+
+def _cache(tk: "Toolkit") -> Iterator[Finding]:
+    settings = tk.settings
+    if settings.cache_ttl:
+        yield Finding("ok", "cache", f"every answer may be given again for {settings.cache_ttl:,} s")
+    if settings.cache_similarity and not settings.embedding_model:
+        text = "TOOLKIT_CACHE_SIMILARITY does nothing without TOOLKIT_EMBEDDING_MODEL, which compares questions; set it"
+        yield Finding("note", "cache", text)
+
+
+def _tools(tk: "Toolkit") -> Iterator[Finding]:
+    if tk.settings.tools_file:
+        theirs = [tool for tool in tk.tools.list() if tool.source == "tools.json" or tool.source.startswith("mcp:")]
+        yield Finding("ok", "tools", f"{tk.settings.tools_file} brings {terminal.count(len(theirs), 'tool')}")
+    for problem in tk.tools.problems:
+        yield Finding("note", "tools", problem)
+    private = tk.settings.environ.get("TOOLKIT_TOOLS_ALLOW_PRIVATE", "").lower()
+    if private in _YES:
+        yield Finding("note", "tools", "HTTP tools may reach this machine and private networks")
+    elif private not in _NO:
+        yield Finding("note", "tools", "TOOLKIT_TOOLS_ALLOW_PRIVATE is neither 1 nor 0, and counts as 0")
+
+
+def _folders(tk: "Toolkit") -> Iterator[Finding]:
+    for root in tk.settings.code_roots:
+        if root.is_dir():
+            yield Finding("ok", "code", f"the code tools may read {root.resolve()}")
+        else:
+            yield Finding("note", "code", f"TOOLKIT_CODE_ROOTS names {root}, which is no folder; make or rename it")
+
+
+def _webhook(state: "HookState") -> Finding:
+    given_up = f", {terminal.count(state.dropped, 'event')} given up" if state.dropped else ""
+    if state.last_error:
+        return Finding("note", "webhooks", f"{state.address} did not take the last event{given_up}: {state.last_error}")
+    return Finding("note" if state.dropped else "ok", "webhooks", f"{state.address} is told of events{given_up}")
