@@ -245,3 +245,64 @@ async def test_the_models_that_fulfil_a_wish_are_named_with_the_reason(tk: Toolk
     assert found
     with pytest.raises(ConfigError, match="cheapest"):
         await tk.usage.hints("nicest")
+
+
+async def test_without_a_model_a_batch_says_so_and_keeps_no_answer() -> None:
+    async with Toolkit.open(settings=Settings("sqlite://")) as tk:
+        async with aclosing(tk.batch(["one"], job="nightly")) as outcomes:
+            (outcome,) = [each async for each in outcomes]
+        assert isinstance(outcome, ConfigError)
+        assert "OPENAI_API_KEY" in str(outcome)
+
+
+async def test_a_plain_function_may_approve(tk: Toolkit, vendors: VendorServer) -> None:
+    erased = []
+
+    @tk.tool(destructive=True)
+    def erase(name: str) -> str:
+        """Erase something."""
+        erased.append(name)
+        return name
+
+    vendors.call_tool("erase", {"name": "a"}, vendor="openai")
+    vendors.say("Done.", vendor="openai")
+    await tk.complete("Erase it.", tools="erase", approve=lambda _call, _tool: True)
+    assert erased == ["a"]
+
+
+async def test_answers_to_a_prompt_of_the_library_are_forgotten_by_its_id(tk: Toolkit) -> None:
+    await tk.complete("Greet Ada.", cache=True, prompt_id="greet")
+    await tk.complete("Greet Bob.", cache=True)
+    assert await tk.cache.invalidate(prompt="greet") == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"cache": "bad"},
+        {"queue": -1},
+        {"queue": "x"},
+        {"timeout": "x"},
+        {"max_tokens": -1},
+        {"max_tokens": True},
+        {"temperature": "hot"},
+        {"user": 5},
+        {"model": 5},
+    ],
+    ids=str,
+)
+async def test_an_argument_that_cannot_be_is_refused_by_name(tk: Toolkit, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        await tk.complete("hi", **wrong)
+
+
+@pytest.mark.parametrize(
+    "prompt", [5, None, b"x", [5], [{"role": "x", "content": "y"}], [{"role": "user", "content": 5}]]
+)
+async def test_a_prompt_that_is_none_is_refused_in_words(tk: Toolkit, prompt: Any) -> None:
+    with pytest.raises(ConfigError):
+        await tk.complete(prompt)
+
+
+async def test_one_message_as_a_mapping_is_a_prompt(tk: Toolkit) -> None:
+    assert (await tk.complete({"role": "user", "content": "hi"}, stop="END")).text  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ FLOORS = {
     "toolkit.errors": 0,
     "toolkit.messages": 0,
     "toolkit.stamps": 0,
+    "toolkit.conversation": 0,
     "toolkit.redaction": 0,
     "toolkit.settings": 0,
     "toolkit.terms": 0,

@@ -6,7 +6,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.messages import Attempt, Image, Message, Reply, ToolCall, Usage, conversation, cost_of, question_of
+from toolkit.conversation import conversation
+from toolkit.messages import Attempt, Image, Message, Reply, ToolCall, Usage, cost_of, question_of
 
 ANSWERED = Attempt("small", "openai", "gpt", usage=Usage(10, 5), cost_nano_usd=2_500)
 FAILED = Attempt("large", "openai", "gpt-large", error="RateLimited", message="Come back later.")

@@ -5,10 +5,11 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, M
 from contextlib import aclosing
 from typing import Any, Literal
 
+from toolkit.conversation import conversation
 from toolkit.errors import ConfigError, NotFound, ToolkitError
 from toolkit.jobs.job import Generation
 from toolkit.jobs.jobs import Jobs
-from toolkit.messages import Caller, Delta, Message, Reply, conversation
+from toolkit.messages import Caller, Delta, Message, Reply
 from toolkit.sessions.chat import Chat, ChatOptions
 from toolkit.sessions.store import Sessions
 from toolkit.sessions.turn import Approve
@@ -33,7 +34,7 @@ class Answers:
         user: str | None = None,
         origin: str | None = None,
         system: str | None = None,
-        tools: Sequence[str] = (),
+        tools: str | Sequence[str] = (),
         response_model: Any = None,
         validation_context: Any = None,
         validation_retries: int = 2,
@@ -43,12 +44,13 @@ class Answers:
         scope: str = "global",
         temperature: float | None = None,
         max_tokens: int | None = None,
-        stop: Sequence[str] = (),
+        stop: str | Sequence[str] = (),
         seed: int | None = None,
         extra: Mapping[str, Any] | None = None,
         cache: bool | Literal["refresh"] | None = None,
         queue: float = 0.0,
         approve: Approve | None = None,
+        prompt_id: str | None = None,
         authenticated: bool = False,
         timeout: float = 60.0,
     ) -> Reply:
@@ -82,6 +84,7 @@ class Answers:
             queue: seconds to wait, at most, where a limit is used up.
             approve: asked before a destructive tool is called, with the call and the tool; None: what is offered in
                 `tools` may be called.
+            prompt_id: the prompt of the library that it was made with, for `cache.invalidate`.
             authenticated: `user` is proven; somebody else's session is not found.
             timeout: seconds for everything together.
 
@@ -107,17 +110,18 @@ class Answers:
             validation_retries=validation_retries,
             temperature=temperature,
             max_tokens=max_tokens,
-            stop=tuple(stop),
+            stop=_several(stop),
             seed=seed,
             extra=dict(extra or {}),
             timeout=timeout,
             cache=cache,
             queue=queue,
             approve=approve,
+            prompt=prompt_id,
             caller=Caller(user, origin, session, authenticated),
         )
         return await self.chat.run(
-            conversation(prompt), session=session, system=system, tools=tuple(tools), options=options
+            conversation(prompt), session=session, system=system, tools=_several(tools), options=options
         )
 
     async def stream(
@@ -129,7 +133,7 @@ class Answers:
         user: str | None = None,
         origin: str | None = None,
         system: str | None = None,
-        tools: Sequence[str] = (),
+        tools: str | Sequence[str] = (),
         response_model: Any = None,
         validation_context: Any = None,
         validation_retries: int = 2,
@@ -139,12 +143,13 @@ class Answers:
         scope: str = "global",
         temperature: float | None = None,
         max_tokens: int | None = None,
-        stop: Sequence[str] = (),
+        stop: str | Sequence[str] = (),
         seed: int | None = None,
         extra: Mapping[str, Any] | None = None,
         cache: bool | Literal["refresh"] | None = None,
         queue: float = 0.0,
         approve: Approve | None = None,
+        prompt_id: str | None = None,
         authenticated: bool = False,
         timeout: float = 60.0,
         on_interrupt: Literal["continue", "restart", "raise"] = "continue",
@@ -169,18 +174,19 @@ class Answers:
             validation_retries=validation_retries,
             temperature=temperature,
             max_tokens=max_tokens,
-            stop=tuple(stop),
+            stop=_several(stop),
             seed=seed,
             extra=dict(extra or {}),
             timeout=timeout,
             cache=cache,
             queue=queue,
             approve=approve,
+            prompt=prompt_id,
             caller=Caller(user, origin, session, authenticated),
             on_interrupt=on_interrupt,
         )
         said = self.chat.stream(
-            conversation(prompt), session=session, system=system, tools=tuple(tools), options=options
+            conversation(prompt), session=session, system=system, tools=_several(tools), options=options
         )
         async with aclosing(said) as deltas:  # a stream that is left early lets go of its session at once
             async for delta in deltas:
@@ -300,5 +306,10 @@ class Answers:
         return await self.jobs.generate({**asked, "prompt": prompt}, user=user, origin=origin)
 
 
+def _several(value: str | Sequence[str]) -> tuple[str, ...]:
+    """One text is one of them, not its letters."""
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
 def _fallbacks(value: Fallbacks) -> Fallbacks:
-    return "chain" if value == "chain" else tuple(value)
+    return "chain" if value == "chain" else _several(value)

@@ -134,7 +134,8 @@ async def _ask(tk: "Toolkit", context: ToolContext, prompt: str, arguments: Mapp
     hints: Mapping[str, Any] = (await tk.prompts.get(prompt)).hints
     await _speaking(tk, hints.get("model"))
     text = await tk.prompts.render(prompt, **arguments)
-    reply = await tk.complete(text, **{"timeout": _SECONDS, **hints}, user=context.user, origin=context.origin)
+    asked = {"timeout": _SECONDS, **hints, "prompt_id": prompt, "user": context.user, "origin": context.origin}
+    reply = await tk.complete(text, **asked)
     if _is_last_resort(reply.attempts[-1].provider):
         raise ConfigError(NO_MODEL)
     return reply

@@ -411,22 +411,6 @@ class Delta:
     reply: Reply | None = None
 
 
-def conversation(prompt: "str | Message | Sequence[Message | Mapping[str, Any]]") -> tuple[Message, ...]:
-    """A prompt in any of its forms as messages.
-
-    A text is one `user` message. A mapping may be the toolkit's own form or `{"role", "content"}` with text.
-    """
-    if isinstance(prompt, str):
-        return (Message("user", prompt),)
-    if isinstance(prompt, Message):
-        return (prompt,)
-    return tuple(m if isinstance(m, Message) else _from_mapping(m) for m in prompt)
-
-
-def _from_mapping(value: Mapping[str, Any]) -> Message:
-    return Message.from_json({**value, "text": value.get("text", value.get("content") or "")})
-
-
 def question_of(messages: Sequence[Message]) -> str:
     """What the last message of a user asks, without the passages that stand before it; empty without such a message."""
     last = next((m.text for m in reversed(messages) if m.role == "user"), "")

@@ -1,6 +1,7 @@
 """Prompts that are tools: those that say `tool: true` are in the registry like any other."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from toolkit.builtin import provenance, told
@@ -23,7 +24,8 @@ class PromptTools:
     async def load(self) -> Sequence[Given]:
         """A tool for each of them, asked of the first model that answers."""
         prompts = self._tk.prompts
-        return [prompt_tool(prompt, prompts.get, self._ask) for prompt in await prompts.list() if prompt.tool]
+        found = [prompt for prompt in await prompts.list() if prompt.tool]
+        return [prompt_tool(prompt, prompts.get, partial(self._ask, prompt.id)) for prompt in found]
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Nobody tells when a prompt is changed; the next refresh finds it."""
@@ -31,6 +33,7 @@ class PromptTools:
     async def close(self) -> None:
         """Nothing is held."""
 
-    async def _ask(self, text: str, hints: Mapping[str, Any], context: ToolContext) -> ToolResult:
-        reply = await self._tk.complete(text, user=context.user, origin=context.origin, **hints)
+    async def _ask(self, prompt_id: str, text: str, hints: Mapping[str, Any], context: ToolContext) -> ToolResult:
+        asked: dict[str, Any] = {"user": context.user, "origin": context.origin, "authenticated": context.authenticated}
+        reply = await self._tk.complete(text, prompt_id=prompt_id, **asked, **hints)
         return ToolResult(f"{reply.text}\n{provenance(reply)}", {"text": reply.text, **told(reply)})

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from toolkit import providers, retention
 from toolkit.answers import Answers
 from toolkit.builtin import builtin_tools
-from toolkit.code_tools import code_tools
+from toolkit.code_tools import NO_MODEL, code_tools
 from toolkit.db import Database, borrow_database, open_database
 from toolkit.db.feed import Feed
 from toolkit.db.redis import Redis
+from toolkit.errors import ConfigError
 from toolkit.health import health
 from toolkit.housekeeping import Housekeeping
 from toolkit.inbox import accept
@@ -399,7 +400,11 @@ class Toolkit(Answers):
         )
 
     async def _ask(self, keywords: Json) -> Reply:
-        return await self.complete(**keywords)
+        reply = await self.complete(**keywords)
+        # What is kept as an answer is not asked for again, and this is none.
+        if not keywords.get("model") and not reply.cached and providers.last_resort(reply.attempts[-1].provider):
+            raise ConfigError(NO_MODEL)
+        return reply
 
     async def _embed_question(self, texts: Sequence[str]) -> list[list[float]]:
         return await self.embed(texts, model=self.settings.embedding_model or "")

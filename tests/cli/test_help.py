@@ -56,7 +56,17 @@ def test_the_commands_of_the_contract_are_there() -> None:
         assert set(family.commands) == expected
 
 
-GROUPS: list[tuple[str, ...]] = [(), ("sessions",), ("prompts",), ("limits",), ("cache",), ("jobs",)]
+GROUPS: list[tuple[str, ...]] = [
+    (),
+    ("sessions",),
+    ("prompts",),
+    ("limits",),
+    ("cache",),
+    ("jobs",),
+    ("models",),
+    ("tools",),
+    ("db",),
+]
 
 
 @pytest.mark.parametrize("words", GROUPS, ids=" ".join)

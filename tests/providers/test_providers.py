@@ -73,7 +73,9 @@ def test_a_name_that_nobody_has_is_an_error_that_says_what_there_is() -> None:
     assert not providers.last_resort("opnai")
 
 
-@pytest.mark.parametrize("name", ["base", "batches", "cassette", "wire", "wire.chat", "", "../settings", "offline.quotes"])
+@pytest.mark.parametrize(
+    "name", ["base", "batches", "cassette", "wire", "wire.chat", "", "../settings", "offline.quotes"]
+)
 def test_what_lies_beside_the_vendors_is_none(name: str) -> None:
     with pytest.raises(ConfigError, match="There is no provider"):
         providers.vendor(name)

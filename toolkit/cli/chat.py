@@ -180,12 +180,14 @@ def provenance(reply: Reply) -> str:
     """Who answered, tokens, cost and time, and who failed before and why, in one line."""
     usage = reply.usage
     told = [
-        reply.model,
+        f"{reply.model}, from the cache" if reply.cached else reply.model,
         f"{usage.input_tokens:,} + {usage.output_tokens:,} tokens",
         terminal.dollars(reply.cost_usd) if reply.cost_usd is not None else "cost unknown",
         f"{reply.milliseconds:,.0f} ms",
     ]
     failures = [attempt for attempt in reply.attempts if not attempt.ok]
+    if reply.trimmed:
+        told.append(f"without the {reply.trimmed} oldest messages")
     if failures:
         told.append("after " + "; ".join(f"{who} failed: {why}" for who, why in _reasons(failures)))
     return " · ".join(told)

@@ -45,7 +45,9 @@ def db() -> None:
 @click.argument("target", metavar="TO")
 @json_output
 def copy(source: str, target: str, as_json: bool) -> None:
-    """Copy everything to an empty database of either kind, and compare both row by row.
+    """Copy everything to an empty database, and compare both.
+
+    Either may be SQLite or Postgres; they are compared row by row.
 
     FROM and TO are URLs as for --db. FROM is only read; stop the programs that write to it before you go over to TO.
     If the command is interrupted, the same one goes on where it was.
@@ -90,7 +92,7 @@ async def _copy(source: str, target: str) -> "CopyReport":
 @click.argument("file", type=click.Path(path_type=Path))
 @database
 def backup(file: Path) -> None:
-    """Write a copy of a SQLite database to a new file, while it is in use."""
+    """Copy a SQLite database that is in use to a new file."""
     _with_database(lambda db: db.backup(file))
     terminal.say(f"The backup is in {file}, {_size(file.expanduser().stat().st_size)}.")
 
@@ -165,7 +167,10 @@ def stats(as_json: bool) -> None:
 @json_output
 @database
 def prune(age: str, kinds: tuple[Kind, ...], keep_sums: bool, dry_run: bool, as_json: bool) -> None:
-    """Forget sessions and jobs that were last used long ago, and old calls and events. Chats go on meanwhile."""
+    """Forget old sessions, jobs, calls and events.
+
+    Sessions and jobs go by when they were last used. Chats go on meanwhile.
+    """
     before = now() - _age(age)
     found = _run(
         _prune(before, kinds or KINDS, keep_sums=keep_sums, dry_run=dry_run), "The same command forgets the rest."

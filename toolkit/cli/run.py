@@ -68,6 +68,8 @@ def _sentence(error: Exception) -> str:
     said = redact(str(error))
     # What is not in a cassette is shown by lines; everything else is a sentence.
     text = (said if isinstance(error, CassetteMiss) else " ".join(said.split())) or type(error).__name__
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename} cannot be used: {error.strerror}."
     if known:
         return text
     return f"This is a defect of the toolkit ({type(error).__name__}: {text}); TOOLKIT_LOG_LEVEL=DEBUG shows where."

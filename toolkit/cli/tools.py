@@ -60,7 +60,9 @@ def list_(preset: str | None, within: float, as_json: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @_within
 def check(file: Path, within: float) -> None:
-    """Try a file of tools: read it, connect to its servers, list what they have. The exit code is 1 if it has a fault.
+    """Try a file of tools, and the servers that it names.
+
+    It is read, its servers connected to, and what they have is listed. The exit code is 1 if it has a fault.
 
     The file is what TOOLKIT_TOOLS_FILE may name: HTTP calls, and other MCP servers. No tool is called.
     """

@@ -5,12 +5,13 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final, TypedDict
 
+from toolkit.conversation import conversation
 from toolkit.db import as_json
 from toolkit.errors import BadAnswer, ConfigError, InvalidRequest, ProviderError
 from toolkit.jobs.batch import POLL, KeptBatch
 from toolkit.jobs.patience import insisting
 from toolkit.jobs.store import Item, JobStore
-from toolkit.messages import Caller, ChatRequest, Json, Message, conversation
+from toolkit.messages import Caller, ChatRequest, Json, Message
 from toolkit.models.batches import VendorBatches
 
 MOST_AT_ONCE: Final = 10_000
@@ -161,7 +162,7 @@ def chat_request(keywords: Json) -> ChatRequest:
         (*system, *conversation(keywords["prompt"])),
         temperature=keywords.get("temperature"),
         max_tokens=keywords.get("max_tokens"),
-        stop=tuple(keywords.get("stop", ())),
+        stop=(stop,) if isinstance(stop := keywords.get("stop", ()), str) else tuple(stop),
         seed=keywords.get("seed"),
         extra=keywords.get("extra", {}),
     )

@@ -1,6 +1,7 @@
 """A conversation with the models: history in, tools called, the whole turn kept before it is acknowledged."""
 
 import asyncio
+import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
@@ -271,7 +272,10 @@ class Chat:
     async def _approved(self, turn: Turn, call: ToolCall) -> bool:
         """Whether nobody need be asked, or who was asked agreed."""
         approve, tool = turn.options.approve, self._tools.get(call.name)
-        return approve is None or not tool.destructive or await approve(call, tool)
+        if approve is None or not tool.destructive:
+            return True
+        said = approve(call, tool)
+        return await said if inspect.isawaitable(said) else said
 
 
 class _Shown:

@@ -1,5 +1,6 @@
 """One question on its way to an answer: what is asked of the models, and what will be kept of it."""
 
+import math
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -7,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from toolkit.db import Statement
-from toolkit.errors import AllModelsFailed, AnswerInvalid, DeadlineExceeded, StreamInterrupted, ToolError
+from toolkit.errors import AllModelsFailed, AnswerInvalid, ConfigError, DeadlineExceeded, StreamInterrupted, ToolError
 from toolkit.messages import Attempt, Caller, ChatRequest, Message, Reply, Source, ToolCall, ToolSpec
 from toolkit.models.structured import in_words
 from toolkit.sessions.exclusive import Held
@@ -18,8 +19,10 @@ from toolkit.sessions.session import Session
 from toolkit.stamps import monotonic, new_id
 from toolkit.tools.tool import Tool, ToolContext
 
-Approve: TypeAlias = Callable[[ToolCall, Tool], Awaitable[bool]]
+Approve: TypeAlias = Callable[[ToolCall, Tool], bool | Awaitable[bool]]
 """Whether a destructive tool may be called with these arguments."""
+
+_LONGEST_QUEUE = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,18 @@ class ChatOptions:
     queue: float = 0.0
     approve: Approve | None = None
     prompt: str | None = None
+
+    def __post_init__(self) -> None:
+        texts = {"model": self.model, "user": self.caller.user, "origin": self.caller.origin, "prompt_id": self.prompt}
+        for name, text in texts.items():
+            _check(text is None or isinstance(text, str), name, "a text", text)
+        _check(self.cache in (None, True, False, "refresh"), "cache", 'True, False or "refresh"', self.cache)
+        _check(_number(self.timeout), "timeout", "a number of seconds", self.timeout)
+        _check(_number(self.queue) and 0 <= self.queue <= _LONGEST_QUEUE, "queue", "seconds up to an hour", self.queue)
+        warmth, most = self.temperature, self.max_tokens
+        _check(warmth is None or (_number(warmth) and warmth >= 0), "temperature", "a number, 0 or more", warmth)
+        whole = isinstance(most, int) and not isinstance(most, bool)
+        _check(most is None or (whole and most > 0), "max_tokens", "a whole number of at least 1", most)
 
 
 @dataclass(slots=True)
@@ -269,6 +284,15 @@ class Turn:
             trimmed=self.memory.trimmed,
             milliseconds=(monotonic() - self.begun) * 1000,
         )
+
+
+def _check(fits: bool, name: str, what: str, value: Any) -> None:
+    if not fits:
+        raise ConfigError(f"`{name}` must be {what} (got {value!r}).")
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def asked_again(misfit: Misfit, form: Form) -> str:

@@ -122,7 +122,10 @@ def set_(
 @click.argument("name")
 @database
 def edit(name: str) -> None:
-    """Change a model's row in your editor ($VISUAL or $EDITOR), as `toolkit models export` would write it."""
+    """Change a model's row in your editor.
+
+    That is $VISUAL, else $EDITOR; the row is as `toolkit models export` would write it.
+    """
     from toolkit.models import portable  # noqa: PLC0415 - not needed for `toolkit --help`
 
     row = with_toolkit(lambda tk: tk.models.get(name))

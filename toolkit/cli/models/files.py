@@ -39,7 +39,10 @@ def export(file: Path | None, provider: str | None, scope: str | None) -> None:
 @json_output
 @database
 def import_(file: Path, dry_run: bool, replace: bool, as_json: bool) -> None:
-    """Make the models what FILE says (`-` is standard input): all of it is done, or nothing."""
+    """Make the models what a file says: all of it, or nothing.
+
+    FILE `-` is standard input.
+    """
     text = _read(file)
     plan = with_toolkit(lambda tk: tk.models.import_toml(text, replace=replace, dry_run=dry_run, by=person()))
     if as_json:
