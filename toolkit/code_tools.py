@@ -15,9 +15,7 @@ from toolkit.models.outlook import Outlook
 from toolkit.models.tokens import count_text
 from toolkit.redaction import redact
 from toolkit.search.folder import keeps_secrets
-from toolkit.tools.code.architecture import measure
 from toolkit.tools.code.cutting import Cut, cut
-from toolkit.tools.code.report import report, summary
 from toolkit.tools.code.roots import Roots
 from toolkit.tools.tool import Tool, ToolContext, ToolResult, tool
 
@@ -52,6 +50,9 @@ def code_tools(tk: "Toolkit") -> list[Tool]:
         focus: Focus = "",
     ) -> ToolResult:
         """Measure imports, cycles, layers and sizes of a Python tree, then have a model judge them, if there is one."""
+        from toolkit.tools.code.architecture import measure  # noqa: PLC0415 - most programs measure no code
+        from toolkit.tools.code.report import report, summary  # noqa: PLC0415 - as above
+
         place = await asyncio.to_thread(roots.resolve, path)
         await context.progress(0, 2, "measuring")
         found = await asyncio.to_thread(measure, place, cancelled=context.cancelled.is_set)

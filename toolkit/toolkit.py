@@ -28,7 +28,6 @@ from toolkit.models.catalog import Catalog
 from toolkit.models.router import Router
 from toolkit.prompt_tools import PromptTools
 from toolkit.prompts.library import Prompts
-from toolkit.providers.cassette import Cassette
 from toolkit.retention import KINDS, Forgetful, Forgotten, Keeping, Kind
 from toolkit.search.answer import MOST_PASSAGES, Answer, cite, ground
 from toolkit.search.documents import Document, Hit, IngestReport
@@ -54,6 +53,8 @@ from toolkit.webhooks.webhooks import Webhooks
 
 if TYPE_CHECKING:
     import asyncpg
+
+    from toolkit.providers.cassette import Cassette
 
 SOURCES_WITHIN: Final = 3.0
 """Seconds that opening waits for the tools of other servers; those that come later are there when they come."""
@@ -415,7 +416,9 @@ class Toolkit(Answers):
             await asyncio.sleep(retention.PAUSE)
 
 
-def _cassette(settings: Settings) -> Cassette | None:
+def _cassette(settings: Settings) -> "Cassette | None":
     if settings.cassette is None:
         return None
+    from toolkit.providers.cassette import Cassette  # noqa: PLC0415 - who records and replays nothing need not wait
+
     return Cassette.open(settings.cassette, settings.record, environ=settings.environ)

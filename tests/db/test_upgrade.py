@@ -96,7 +96,8 @@ def test_there_are_small_fixtures_of_each_kind_for_every_release() -> None:
 
 async def test_every_row_of_an_old_release_is_still_there_and_said_by_the_stores(old: Old) -> None:
     before = await old.rows()
-    assert all(before[table] for table in before if table != "commits")  # a fixture without rows proves nothing
+    passing = {"commits", "cache_leases"}  # of what is under way
+    assert all(before[table] for table in before if table not in passing)  # a fixture without rows proves nothing
 
     await old.database.open()
     after = await old.rows()
