@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from toolkit import Toolkit, open_sync
+from toolkit import Document, Toolkit, open_sync
 from toolkit.errors import AllModelsFailed, ConfigError, NotFound, RateLimited, ToolkitError
 from toolkit.messages import Reply, ToolCall
 from toolkit.settings import Settings
@@ -306,3 +306,12 @@ async def test_a_prompt_that_is_none_is_refused_in_words(tk: Toolkit, prompt: An
 
 async def test_one_message_as_a_mapping_is_a_prompt(tk: Toolkit) -> None:
     assert (await tk.complete({"role": "user", "content": "hi"}, stop="END")).text  # type: ignore[arg-type]
+
+
+async def test_an_answer_from_documents_comes_from_the_cache_until_it_is_invalidated_by_its_prompt(tk: Toolkit) -> None:
+    await tk.ingest(Document("birds.md", "The wren sings at dawn."))
+    first = await tk.answer("When does the wren sing?", cache=True)
+    again = await tk.answer("When does the wren sing?", cache=True)
+    assert (first.reply.cached, again.reply.cached) == (False, True)
+    assert again.text == first.text
+    assert await tk.cache.invalidate(prompt="answer_from_sources") == 1

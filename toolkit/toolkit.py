@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from toolkit import providers, retention
 from toolkit.answers import Answers
@@ -278,6 +278,8 @@ class Toolkit(Answers):
         user: str | None = None,
         origin: str | None = None,
         top_k: int = MOST_PASSAGES,
+        cache: bool | Literal["refresh"] | None = None,
+        queue: float = 0.0,
         authenticated: bool = False,
         timeout: float = 60.0,
     ) -> Answer:
@@ -293,6 +295,8 @@ class Toolkit(Answers):
             user: on whose behalf, for the ledger.
             origin: the application that asks, for the ledger.
             top_k: how many passages the model may read, at most `MOST_PASSAGES`; more are left out.
+            cache: as in `complete`; the passages are a part of the question.
+            queue: as in `complete`.
             authenticated: as in `complete`.
             timeout: seconds for everything together.
 
@@ -309,6 +313,8 @@ class Toolkit(Answers):
             options=ChatOptions(
                 model=model,
                 timeout=timeout,
+                cache=cache,
+                queue=queue,
                 prompt="answer_from_sources",
                 caller=Caller(user, origin, session, authenticated),
             ),
