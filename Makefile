@@ -17,7 +17,7 @@ test: $(TEST)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=
+	$(BIN)/python -m pytest -n 4 --dist loadfile --cov --cov-report=
 	$(BIN)/coverage report
 
 fast: $(TEST)

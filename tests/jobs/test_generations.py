@@ -157,9 +157,9 @@ async def test_no_more_is_taken_up_than_there_are_hands_for_and_the_rest_follows
     for number in range(9):
         await gone.generate(f"q{number}")
     await gone.close()
-    desk.gate.set()
     next_one = Jobs(db, desk.ask, concurrency=1)
     assert await next_one.resume() == 4
+    desk.gate.set()
     await next_one.drained()
     assert {job.status for job in await next_one.list()} == {"completed"}
     await next_one.close()

@@ -139,6 +139,6 @@ async def test_the_newest_calls_are_read_from_an_index_however_many_a_day_has(le
 
 
 async def test_a_tool_whose_row_cannot_be_written_never_raises(ledger: Ledger) -> None:
-    await keep_tool(ledger, "a", caller=Caller("half \ud800"))
+    await keep_tool(ledger, "a", call_id="half \ud800")
     assert (ledger.failures, ledger.dropped) == (1, 1)
     assert asked().ok
