@@ -7,7 +7,7 @@ import time
 from asyncio.subprocess import PIPE, Process
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -89,7 +89,8 @@ async def test_a_process_goes_on_with_a_batch_while_another_one_is_killed_in_it(
             await lines(one, 5)
             async with process("batch", database_url, vendors) as other:
                 await lines(other, 5)
-                one.kill()
+                with suppress(ProcessLookupError):  # on a slow machine it may have done its part by now
+                    one.kill()
                 rest = await lines(other)
         assert rest[-1] == "end"
         assert len(rest) == NUMBER - 5 + 1

@@ -50,6 +50,7 @@ UPDATE jobs
    AND (worker IS NULL OR worker = :worker OR worker_until <= :alive)
 RETURNING id
 """
+# An array is made once; `IN` may run the query anew for each row, and then the limit is none.
 ADOPT = Sql(
     """
     UPDATE jobs
@@ -63,10 +64,10 @@ ADOPT = Sql(
     postgres="""
     UPDATE jobs
        SET worker = :worker, worker_until = :until, updated_at = :at
-     WHERE id IN (SELECT id FROM jobs
-                   WHERE status IN ('pending', 'running') AND kind = 'generation'
-                     AND (worker IS NULL OR worker_until <= :alive)
-                   ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED)
+     WHERE id = ANY (ARRAY (SELECT id FROM jobs
+                             WHERE status IN ('pending', 'running') AND kind = 'generation'
+                               AND (worker IS NULL OR worker_until <= :alive)
+                             ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED))
     RETURNING id
     """,
 )

@@ -121,8 +121,9 @@ SELECT COUNT(*) AS n FROM gone
 FORGET_ROWS: Final = Sql(
     f"DELETE FROM calls WHERE rowid IN (SELECT rowid FROM {_OLDEST.format(which='AND rolled')} LIMIT :limit) "
     "RETURNING 1 AS one",
-    f"DELETE FROM calls WHERE id IN (SELECT id FROM {_OLDEST.format(which='AND rolled')} LIMIT :limit FOR UPDATE) "
-    "RETURNING 1 AS one",
+    # An array is made once; `IN` may run the query anew for each row, and then the limit is none.
+    f"DELETE FROM calls WHERE id = ANY (ARRAY (SELECT id FROM {_OLDEST.format(which='AND rolled')} LIMIT :limit "
+    "FOR UPDATE)) RETURNING 1 AS one",
 )
 """Deletes the oldest rows that are in the sums, and leaves the sums as they are; gives a row for each."""
 

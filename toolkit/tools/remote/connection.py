@@ -28,6 +28,7 @@ START = 60.0
 _STEADY = 10.0  # seconds: a connection that lived longer did not fail because it was made
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0  # seconds between attempts; each pause is twice the one before
 _SDK_LOGS = ("mcp.client.stdio", "mcp.client.streamable_http")
+_LAST_WORDS = 0.2  # seconds
 _SAID = 300  # characters of what a server said of its own failure
 
 _log = logging.getLogger(__name__)
@@ -219,15 +220,20 @@ class StandardError:
         self._name = name
         self._secrets = secrets
         self._lines: deque[str] = deque(maxlen=1)
+        self._read_all = threading.Event()
+        self._read_all.set()
 
     def open(self) -> Any:
         """A file for the child; the caller closes it once the child has ended."""
         reading, writing = os.pipe()
+        self._read_all.clear()
         threading.Thread(target=self._read, args=(reading,), name=f"stderr of {self._name}", daemon=True).start()
         return os.fdopen(writing, "w")
 
     def last(self) -> str:
-        """The last line."""
+        """The last line, of a child that has ended."""
+        # Its last words are read by a thread, mostly at once; a grandchild may keep the pipe open.
+        self._read_all.wait(_LAST_WORDS)
         return self._lines[-1] if self._lines else ""
 
     def _read(self, reading: int) -> None:
@@ -238,6 +244,7 @@ class StandardError:
                 if said:
                     self._lines.append(said[:_SAID].rstrip("."))
                     _log.info("%s: %s", self._name, said)
+        self._read_all.set()
 
 
 class NotingClient(httpx2.AsyncClient):
