@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from toolkit.providers.cassette.veil import Veil
 
-HERE = {"cwd": "/home/ada/work", "home": "/home/ada", "tmp": "/tmp"}
-THERE = {"cwd": "/srv/app", "home": "/root/grace", "tmp": "/var/tmp"}
+HERE = {"cwd": "/home/ada/birds", "home": "/home/ada", "tmp": "/tmp"}
+THERE = {"cwd": "/srv/app", "home": "/home/grace", "tmp": "/var/tmp"}
 ID = "0198c0de-0000-7abc-8def-0123456789ab"
 OTHER = "0198c0de-1111-7abc-8def-0123456789ab"
 
@@ -40,12 +40,15 @@ def test_pieces_make_the_same_text_and_none_begins_within_a_name(pieces: list[st
 
 def test_a_folder_is_found_again_on_another_machine() -> None:
     here, there = Veil(HERE), Veil(THERE)
-    said: dict[str, Any] = {"path": "/home/ada/work/notes.md", "text": "See /home/ada/x, /tmp/y and '/home/ada/work'."}
+    said: dict[str, Any] = {
+        "path": "/home/ada/birds/notes.md",
+        "text": "See /home/ada/x, /tmp/y and '/home/ada/birds'.",
+    }
     hidden = here.hide(said, [])
     assert hidden == {"path": "{cwd}/notes.md", "text": "See {home}/x, {tmp}/y and '{cwd}'."}
     assert there.show(hidden, []) == {
         "path": "/srv/app/notes.md",
-        "text": "See /root/grace/x, /var/tmp/y and '/srv/app'.",
+        "text": "See /home/grace/x, /var/tmp/y and '/srv/app'.",
     }
 
 

@@ -13,7 +13,7 @@ from toolkit.providers.cassette import words
 from toolkit.providers.cassette.form import dump, load
 from toolkit.providers.cassette.veil import Veil
 
-VEIL = Veil({"cwd": "/home/ada/work"})
+VEIL = Veil({"cwd": "/home/ada/birds"})
 
 
 def through_a_file(value: Any) -> Any:
@@ -36,7 +36,7 @@ def test_vectors_of_single_precision_take_four_bytes_a_number() -> None:
 
 
 def test_an_error_keeps_all_that_it_says() -> None:
-    error = RateLimited("Slow /home/ada/work down.", provider="x", status=429, request_id="r", retry_after=1.5)
+    error = RateLimited("Slow /home/ada/birds down.", provider="x", status=429, request_id="r", retry_after=1.5)
     error.usage = Usage(5, 7)
     told = through_a_file(words.failure(error, "x", VEIL, []))
     assert told["message"] == "Slow {cwd} down."
@@ -65,12 +65,12 @@ def test_an_error_of_an_unknown_library_keeps_its_name() -> None:
 
 @pytest.mark.parametrize("joined", [False, True])
 def test_an_answer_keeps_its_pieces_its_calls_and_what_only_the_vendor_reads(joined: bool) -> None:
-    fragments = (ToolCallFragment(0, "call_1", "look"), ToolCallFragment(0, arguments='{"a": "/home/ada/work"}'))
+    fragments = (ToolCallFragment(0, "call_1", "look"), ToolCallFragment(0, arguments='{"a": "/home/ada/birds"}'))
     completion = Completion(
         Message(
             "assistant",
-            "In /home/ada/work, of course.",
-            tool_calls=(ToolCall("call_1", "look", {"a": "/home/ada/work"}),),
+            "In /home/ada/birds, of course.",
+            tool_calls=(ToolCall("call_1", "look", {"a": "/home/ada/birds"}),),
             opaque={"messages": [{"signature": "x" * 1000}]},
         ),
         finish_reason="tool_calls",
@@ -78,7 +78,7 @@ def test_an_answer_keeps_its_pieces_its_calls_and_what_only_the_vendor_reads(joi
         request_id="req_1",
         tier="flex",
     )
-    deltas = [Delta("In /home/"), Delta("ada/work, of "), Delta("", fragments[:1]), Delta("course.", fragments[1:])]
+    deltas = [Delta("In /home/"), Delta("ada/birds, of "), Delta("", fragments[:1]), Delta("course.", fragments[1:])]
     last = (
         Delta(deltas[-1].text, deltas[-1].tool_calls, completion=completion) if joined else Delta(completion=completion)
     )
@@ -89,7 +89,7 @@ def test_an_answer_keeps_its_pieces_its_calls_and_what_only_the_vendor_reads(joi
     pieces = list(words.pieces(kept, VEIL, []))
     assert [piece.tool_calls for piece in pieces] == [delta.tool_calls for delta in deltas]
     assert "".join(piece.text for piece in pieces) == completion.message.text
-    assert [piece.text for piece in pieces] == ["In /home/ada/work", ", of ", "", "course."], "no name is cut"
+    assert [piece.text for piece in pieces] == ["In /home/ada/birds", ", of ", "", "course."], "no name is cut"
 
 
 def test_an_error_of_another_class_of_the_toolkit_is_that_class() -> None:

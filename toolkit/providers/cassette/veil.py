@@ -1,6 +1,6 @@
 """What must not stand in a cassette: secrets are struck out; this machine's folders and new ids get names.
 
-    /home/ada/work/notes.md                  {cwd}/notes.md
+    /home/ada/birds/notes.md                 {cwd}/notes.md
     018f2c1e-…-7…, made while recording      {id1}, and the same {id1} where an answer repeats it
 
 In a replay the names stand for the folders and the ids of that moment.
