@@ -117,10 +117,10 @@ class Writer:
     async def _sweep(self) -> None:
         """Delete what is left of transactions of more than an hour ago: nobody tries those again."""
         table = f'"{self._schema}".commits'
-        sweep = (
-            f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} ORDER BY id LIMIT {SWEPT} FOR UPDATE SKIP LOCKED)"  # noqa: S608 - our own words
-            " AND at < CURRENT_TIMESTAMP - INTERVAL '1 hour'"
-        )
+        # An array, so that the rows are chosen once: a plan may run what stands behind IN again for every row.
+        oldest = f"SELECT id FROM {table} ORDER BY id LIMIT {SWEPT} FOR UPDATE SKIP LOCKED"  # noqa: S608 - our own words
+        old = f"id = ANY (ARRAY ({oldest})) AND at < CURRENT_TIMESTAMP - INTERVAL '1 hour'"
+        sweep = f"DELETE FROM {table} WHERE {old}"  # noqa: S608 - our own words
 
         async def work(lease: Lease) -> None:
             await lease.script(sweep)
