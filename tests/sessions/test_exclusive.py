@@ -2,11 +2,12 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from toolkit.db import Database
-from toolkit.errors import Conflict, DeadlineExceeded, NotFound
+from toolkit.errors import Conflict, DatabaseError, DeadlineExceeded, NotFound
 from toolkit.messages import Message
 from toolkit.sessions import exclusive as module
 from toolkit.sessions.exclusive import Exclusive
@@ -131,3 +132,21 @@ async def test_another_persons_session_is_not_found(sessions: Sessions) -> None:
     with pytest.raises(NotFound):
         async with Exclusive(sessions).turn(session.id, seconds=5, owner="bob"):
             raise AssertionError
+
+
+async def test_a_turn_whose_beginning_was_written_but_not_acknowledged_is_given_back(
+    db: Database, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await sessions.create()
+    begin_turn = sessions.begin_turn
+
+    async def unheard(*where: Any, **how: Any) -> None:
+        await begin_turn(*where, **how)
+        raise DatabaseError("The connection is lost.")
+
+    monkeypatch.setattr(sessions, "begin_turn", unheard)
+    with pytest.raises(DatabaseError):
+        async with Exclusive(sessions).turn(session.id, seconds=5, owner=None):
+            pass
+    async with asyncio.timeout(5), others(db).turn(session.id, seconds=5, owner=None):
+        pass

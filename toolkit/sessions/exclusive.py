@@ -107,7 +107,7 @@ class Exclusive:
                 if begun is not None:
                     return Held(*begun, turn_id)
                 await asyncio.sleep(pause)
-        except asyncio.CancelledError:  # it may have been taken in this very moment
+        except (asyncio.CancelledError, DatabaseError):  # it may have been taken in this very moment
             await self._give_back(session_id, turn_id)
             raise
         raise AssertionError  # the loop has no end
