@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, Literal
 
 from toolkit.conversation import conversation
-from toolkit.errors import ConfigError, NotFound, ToolkitError
+from toolkit.errors import CassetteError, ConfigError, DatabaseError, NotFound, ToolkitError
 from toolkit.jobs.job import Generation
 from toolkit.jobs.jobs import Jobs
 from toolkit.messages import Caller, Delta, Message, Reply
@@ -212,6 +212,8 @@ class Answers:
         async def one(model: str) -> Reply | ToolkitError:
             try:
                 return await self.complete(prompt, model=model, **asked)
+            except CassetteError:  # not an answer of the model's: a replay must fail
+                raise
             except ToolkitError as error:
                 return error
 
@@ -240,7 +242,8 @@ class Answers:
         try:
             return await self.complete(prompt, session=branch.id, **asked)
         except BaseException:
-            await self.sessions.delete(branch.id, owner=owner)
+            with suppress(DatabaseError):  # why nobody answered is what is to be told
+                await self.sessions.delete(branch.id, owner=owner)
             raise
 
     async def regenerate(self, session: str, **asked: Any) -> Reply:
