@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from toolkit import Document, Toolkit, open_sync
-from toolkit.errors import AllModelsFailed, ConfigError, NotFound, RateLimited, ToolkitError
+from toolkit.errors import AllModelsFailed, CassetteMiss, ConfigError, NotFound, RateLimited, ToolkitError
 from toolkit.messages import Reply, ToolCall
 from toolkit.settings import Settings
 from toolkit.testing.vendors import Fault, VendorServer
@@ -315,3 +315,19 @@ async def test_an_answer_from_documents_comes_from_the_cache_until_it_is_invalid
     assert (first.reply.cached, again.reply.cached) == (False, True)
     assert again.text == first.text
     assert await tk.cache.invalidate(prompt="answer_from_sources") == 1
+
+
+async def test_what_the_last_resort_said_is_not_kept() -> None:
+    async with Toolkit.open(settings=Settings("sqlite://")) as tk:
+        await tk.ingest(Document("birds.md", "The wren sings at dawn."))
+        answers = [(await tk.answer("When does the wren sing?", cache=True)).reply for _ in range(2)]
+    assert [answer.cached for answer in answers] == [False, False]
+
+
+async def test_a_comparison_in_a_replay_fails_where_the_cassette_has_no_answer(tmp_path: Path) -> None:
+    tape = tmp_path / "tape.yaml"
+    tape.write_text("toolkit_cassette: 1\nrecorded: '2026-01-01'\nepisodes: []\n")
+    settings = Settings.from_env({"OPENAI_API_KEY": "x", "TOOLKIT_CASSETTE": str(tape)}, database_url="sqlite://")
+    async with Toolkit.open(settings=settings) as tk:
+        with pytest.raises(CassetteMiss):
+            await tk.compare("hi", models=[OPENAI, "openai/gpt-5"])

@@ -4,8 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from toolkit.messages import Image, Message, ToolCall, ToolSpec
+from toolkit.db import Database
+from toolkit.messages import ChatRequest, Image, Message, ToolCall, ToolSpec
 from toolkit.models import tokens
+from toolkit.models.catalog import Catalog
+from toolkit.models.outlook import Outlook
+from toolkit.models.quotas import tokens_of
 from toolkit.models.tokens import PER_IMAGE, PER_MESSAGE, count, count_message, count_text
 
 
@@ -80,3 +84,19 @@ def test_the_vendors_tokenizer_counts_where_it_is_at_hand(
     assert count_text("one two three", "mistral-large") == 3
     assert count_text("one two three", "broken") == 3
     assert "broken are estimated" in caplog.text
+
+
+async def test_the_outlook_names_the_model_whose_window_counts(db: Database) -> None:
+    catalog = Catalog(db, {})
+    windows = {"small": 8_000, "large": 100_000}
+    small, large = [await catalog.add("scripted", name, config={"context_window": n}) for name, n in windows.items()]
+    outlook = await Outlook.of([small, large])
+    assert (outlook.first, outlook.widest, outlook.window) == (small, large, 100_000)
+    unknown = await catalog.add("scripted", "unknown")
+    outlook = await Outlook.of([unknown, small])
+    assert (outlook.widest, outlook.window, outlook.known_window) == (small, None, 8_000)
+
+
+def test_a_models_own_limit_counts_in_its_tokens() -> None:
+    request = ChatRequest((Message("user", "How many words are there in the sea? " * 20),), max_tokens=100)
+    assert tokens_of(request, "claude-haiku-5-5") - 100 > 1.2 * (tokens_of(request, "gpt-5-mini") - 100)

@@ -188,3 +188,17 @@ async def test_a_model_reads_on_in_a_result_that_was_cut(house: House) -> None:
     assert "read_result" not in [spec.name for spec in house.script.asked[0].tools]
     assert "read_result" in [spec.name for spec in house.script.asked[1].tools]
     assert house.script.asked[2].messages[-1].text == "x" * 5
+
+
+async def test_a_stream_from_the_cache_asks_for_the_same_tools_and_is_a_stream_in_the_ledger(house: House) -> None:
+    house.script.say(wants(("look", {"at": "the sea"})), "Nothing to see.")
+    first = [delta async for delta in house.chat.stream(HI, options=CACHED)]
+    again = [delta async for delta in house.chat.stream(HI, options=CACHED)]
+
+    def calls(deltas: list[Delta]) -> list[tuple[str | None, str]]:
+        return [(call.name, call.arguments) for delta in deltas for call in delta.tool_calls]
+
+    assert "".join(arguments for _, arguments in calls(again)) == '{"at": "the sea"}'
+    assert [name for name, _ in calls(first) if name] == [name for name, _ in calls(again) if name] == ["look"]
+    assert [row.kind for row in await house.ledger.calls() if row.kind != "tool"] == ["stream"] * 4
+    assert (await house.ledger.stats()).cached == 2

@@ -5,7 +5,7 @@ import pytest
 from tests.sessions.conftest import House
 from tests.sessions.script import wants
 from toolkit.errors import AllModelsFailed, ContextTooLong
-from toolkit.messages import ChatRequest, Message
+from toolkit.messages import Caller, ChatRequest, Message
 from toolkit.models.tokens import count
 from toolkit.sessions.chat import ChatOptions
 from toolkit.sessions.session import Session, Summary
@@ -130,4 +130,19 @@ async def test_a_model_that_cannot_sum_up_does_not_keep_the_answer_from_coming(
     house.script.say("ok")
     reply = await house.summing_up("nobody").run(asks("and now"), session=session.id, options=ChatOptions(model="one"))
     assert reply.text == "ok"
+    assert "could not be summed up" in caplog.text
+
+
+async def test_a_budget_that_is_spent_keeps_the_model_that_sums_up_from_being_asked(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    prices = {"input_usd_per_million": 1_000.0, "output_usd_per_million": 1_000.0}
+    await house.catalog.set("one", config={"context_window": 12_000})
+    await house.catalog.add("scripted", "cheap", enabled=True, config={"context_window": 100_000, **prices})
+    await house.limits.set("user", "ada", usd_per_day=0.05)
+    session = await after(house, 6)
+    house.script.say("ok")
+    options = ChatOptions(model="one", caller=Caller(user="ada"))
+    reply = await house.summing_up("cheap").run(asks("and now"), session=session.id, options=options)
+    assert (reply.text, len(house.script.asked)) == ("ok", 1)
     assert "could not be summed up" in caplog.text

@@ -79,3 +79,12 @@ def test_only_what_is_new_is_summed_up_again() -> None:
     memory.room = tokens(history[20:])
     untold, until = memory.untold(history)
     assert untold == history[4:until]
+
+
+def test_less_fits_where_the_tokens_of_the_model_are_shorter() -> None:
+    history = turns(8)
+    memory = Memory(history)
+    memory.room = tokens(history[4:])
+    told = memory.told(history)
+    memory.model = "claude-haiku-5-5"
+    assert 0 < len(memory.told(history)) < len(told)

@@ -20,11 +20,13 @@ class Outlook:
 
     Attributes:
         first: who is asked first.
+        widest: whose window is the largest that is known; the first where none is.
         window: tokens of the largest window among them; None where one of them is not known.
         known_window: tokens of the largest window that is known, None where none is.
     """
 
     first: Model
+    widest: Model
     window: int | None
     known_window: int | None
 
@@ -33,9 +35,9 @@ class Outlook:
         """The outlook of a question to `candidates`, at least one."""
         # In a thread, because the price list, which has the windows, may have to be loaded first.
         windows = await asyncio.to_thread(lambda: [facts_of(model).context_window for model in candidates])
-        known = [window for window in windows if window is not None]
-        largest = max(known, default=None)
-        return cls(candidates[0], largest if len(known) == len(windows) else None, largest)
+        largest = max((window for window in windows if window is not None), default=None)
+        widest = candidates[0] if largest is None else candidates[windows.index(largest)]
+        return cls(candidates[0], widest, None if None in windows else largest, largest)
 
     def price(self, input_tokens: int, max_tokens: int | None) -> int | None:
         """What the first candidate would take for it, in billionths of a US dollar; None where that is unknown."""

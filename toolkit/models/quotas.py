@@ -52,6 +52,6 @@ class Quotas:
             await self._ledger.write(await self._limits.settle(admission, tokens=used, nano_usd=None))
 
 
-def tokens_of(request: ChatRequest) -> int:
-    """About how many tokens a model takes for `request`."""
-    return count(request.messages, request.tools) + (request.max_tokens or 0)
+def tokens_of(request: ChatRequest, model: str) -> int:
+    """About how many tokens `model`, by its vendor's name, takes for `request`."""
+    return count(request.messages, request.tools, model) + (request.max_tokens or 0)

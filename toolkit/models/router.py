@@ -124,7 +124,7 @@ class Router:
 
         async def ask(provider: Provider, asked: Model, limit: float) -> Completion:
             filled = asked.fill(request)
-            async with self._quotas.of(asked, lambda: tokens_of(filled)) as used:
+            async with self._quotas.of(asked, lambda: tokens_of(filled, asked.model)) as used:
                 completion = await provider.complete(filled, asked.model, timeout=limit)
                 used(completion.usage)
                 return completion
@@ -224,7 +224,7 @@ class Router:
         found = await self._candidates.named(model)
 
         async def ask(provider: Provider, asked: Model, limit: float) -> Embeddings:
-            async with self._quotas.of(asked, lambda: sum(map(count_text, texts))) as used:
+            async with self._quotas.of(asked, lambda: sum(count_text(text, asked.model) for text in texts)) as used:
                 embeddings = await provider.embed(texts, asked.model, timeout=limit)
                 used(embeddings.usage)
                 return embeddings

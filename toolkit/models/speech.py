@@ -82,7 +82,8 @@ class Speech:
         model, key = self.leave.model, self.leave.key
         provider = await self._open.enter_async_context(connections.use(model, key, within=self._call.left()))
         asked = self._call.left()
-        self._used = await self._open.enter_async_context(self._quotas.of(model, lambda: tokens_of(request)))
+        quota = self._quotas.of(model, lambda: tokens_of(request, model.model))
+        self._used = await self._open.enter_async_context(quota)
         self._stream = provider.stream(request, model.model, timeout=self._limit)
         while not self.begun and self.completion is None:
             piece = await self._next(max(0.0, self._limit + GRACE - (asked - self._call.left())))

@@ -1,12 +1,14 @@
 """One question of a turn to the models: from the cache if it was asked before, within the limits, cut to the window."""
 
+import json
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+from toolkit import providers
 from toolkit.errors import AllModelsFailed, ToolkitError
-from toolkit.messages import Attempt, Caller, ChatRequest, Delta, Message, Reply, cost_of
+from toolkit.messages import Attempt, Caller, ChatRequest, Delta, Message, Reply, ToolCallFragment, cost_of
 from toolkit.models.outlook import Outlook
 from toolkit.models.router import Router
 from toolkit.models.tokens import count, count_message
@@ -71,7 +73,7 @@ class Asking:
         await self._prepare(turn)
         async with self._flight(turn) as flight:
             if flight and flight.found:
-                return self._again(turn, flight.found)
+                return self._again(turn, flight.found, "chat")
             reply = await self._fitting(turn)
             await self._keep(flight, reply, ())
             return reply
@@ -83,7 +85,12 @@ class Asking:
             if flight and flight.found:
                 for text in flight.found.chunks():
                     yield Delta(text=text)
-                yield Delta(reply=self._again(turn, flight.found))
+                if calls := flight.found.message.tool_calls:
+                    whole = enumerate(calls)
+                    yield Delta(
+                        tool_calls=tuple(ToolCallFragment(n, c.id, c.name, json.dumps(c.arguments)) for n, c in whole)
+                    )
+                yield Delta(reply=self._again(turn, flight.found, "stream"))
                 return
             pieces: list[int] = []
             async with aclosing(self._fitting_stream(turn)) as deltas:
@@ -98,7 +105,7 @@ class Asking:
         """Ask, and where nobody has room for it all, ask again with less."""
         for tries in range(_TRIES):
             try:
-                async with self._admitted(turn) as settle:
+                async with self._admitted(turn, turn.request, turn.chosen) as settle:
                     reply = await self._router.complete(turn.request, **turn.routing)
                     await settle(reply.attempts)
                     return reply
@@ -110,7 +117,7 @@ class Asking:
     async def _fitting_stream(self, turn: Turn) -> AsyncGenerator[Delta, None]:
         for tries in range(_TRIES):
             try:
-                async with self._admitted(turn) as settle:
+                async with self._admitted(turn, turn.request, turn.chosen) as settle:
                     pieces = self._router.stream(turn.request, **turn.routing, on_interrupt=turn.on_interrupt)
                     async with aclosing(pieces) as deltas:
                         async for delta in deltas:
@@ -145,8 +152,11 @@ class Asking:
         return self._cache.key(turn.request, asked)
 
     async def _keep(self, flight: Flight | None, reply: Reply, pieces: tuple[int, ...]) -> None:
-        if flight and reply.finish_reason in _KEPT:
-            last = reply.attempts[-1]
+        if flight is None or reply.finish_reason not in _KEPT:
+            return
+        last = reply.attempts[-1]
+        # What a last resort says costs nothing, and shall not be heard when a better model is there again.
+        if not providers.last_resort(last.provider):
             await flight.keep(
                 Cached(
                     message=reply.message,
@@ -160,11 +170,11 @@ class Asking:
                 )
             )
 
-    def _again(self, turn: Turn, found: Cached) -> Reply:
+    def _again(self, turn: Turn, found: Cached, kind: Literal["chat", "stream"]) -> Reply:
         """An answer of the cache as a reply; nobody was asked and nothing paid, and the ledger says so."""
         answer = Attempt(found.model, found.provider, found.vendor_model, cost_nano_usd=0)
         turn.unwritten += self._ledger.rows(
-            answer, call_id=turn.call_id, number=0, kind="chat", caller=turn.caller, started_at=now(), cached=True
+            answer, call_id=turn.call_id, number=0, kind=kind, caller=turn.caller, started_at=now(), cached=True
         )
         return Reply(
             message=found.message,
@@ -176,16 +186,17 @@ class Asking:
         )
 
     @asynccontextmanager
-    async def _admitted(self, turn: Turn) -> AsyncIterator[Callable[[tuple[Attempt, ...]], Awaitable[None]]]:
-        """The leave of the limits, corrected in the end to what was really used."""
-        request = turn.request
+    async def _admitted(
+        self, turn: Turn, request: ChatRequest, chosen: Mapping[str, Any]
+    ) -> AsyncIterator[Callable[[tuple[Attempt, ...]], Awaitable[None]]]:
+        """The leave of the limits to ask this of `chosen`, corrected in the end to what was really used."""
 
         def tokens() -> int:
             return count(request.messages, request.tools) + (request.max_tokens or 0)
 
         async def price() -> int | None:
-            outlook = await self._outlook(turn, request)
-            return outlook.price(count(request.messages, request.tools), request.max_tokens)
+            outlook = await self._router.outlook(request, **chosen)
+            return outlook.price(count(request.messages, request.tools, outlook.first.model), request.max_tokens)
 
         wait = min(turn.options.queue, turn.left)
         admission = await self._limits.admit(turn.caller, tokens=tokens, price=price, wait=wait)
@@ -212,36 +223,37 @@ class Asking:
             admission, tokens=used if known else None, nano_usd=None if cost is None else round(cost * 1e9)
         )
 
-    async def _outlook(self, turn: Turn, request: ChatRequest) -> Outlook:
-        return await self._router.outlook(request, **turn.chosen)
+    async def _outlook(self, turn: Turn) -> Outlook:
+        return await self._router.outlook(turn.request, **turn.chosen)
 
     async def _prepare(self, turn: Turn) -> None:
         """Cut the conversation to the largest window, if it may be longer than that."""
         length = sum(len(message.text) for message in turn.asked)
         if length <= _SHORT:
             return
-        outlook = await self._outlook(turn, turn.request)
+        outlook = await self._outlook(turn)
         if outlook.window is not None and length > outlook.window // 2:
-            await self._cut_to(turn, room(outlook.window, turn.options.max_tokens))
+            await self._cut_to(turn, room(outlook.window, turn.options.max_tokens), outlook.widest.model)
 
     async def _shorten(self, turn: Turn, error: AllModelsFailed) -> bool:
         """Whether less is told from now on, because it did not fit; False if that was not it, or nothing is left."""
         if not any(attempt.error == "ContextTooLong" for attempt in error.attempts):
             return False
         before = turn.memory.told(turn.asked)
-        tokens = round(sum(map(count_message, before)) * _SHORTER)
-        outlook = await self._outlook(turn, turn.request)
+        outlook = await self._outlook(turn)
+        model = outlook.widest.model
+        tokens = round(sum(count_message(message, model) for message in before) * _SHORTER)
         if outlook.known_window is not None:
             tokens = min(tokens, room(outlook.known_window, turn.options.max_tokens))
-        await self._cut_to(turn, tokens)
+        await self._cut_to(turn, tokens, model)
         if len(turn.memory.told(turn.asked)) >= len(before):
             return False
         turn.attempts += error.attempts
         return True
 
-    async def _cut_to(self, turn: Turn, tokens: int) -> None:
+    async def _cut_to(self, turn: Turn, tokens: int, model: str) -> None:
         memory = turn.memory
-        memory.room = tokens
+        memory.room, memory.model = tokens, model
         untold, until = memory.untold(turn.asked) if self._summary_model and turn.session else ([], 0)
         if not untold or turn.session is None:
             return
@@ -256,13 +268,16 @@ class Asking:
         """What was said in `untold`, and before it, in a few sentences of the summary model."""
         before = [f"Summed up before: {turn.memory.summary.text}"] if turn.memory.summary else []
         said = "\n\n".join([*before, *(f"{m.role}: {m.text}" for m in untold if m.text)])
-        outlook = await self._router.outlook(ChatRequest((Message("user", "?"),)), model=self._summary_model)
+        chosen: dict[str, Any] = {"model": self._summary_model}
+        outlook = await self._router.outlook(ChatRequest((Message("user", "?"),)), **chosen)
         # Its own window may be small, too: what is newest is told, at two characters per token to be safe.
         said = said[-2 * room(outlook.known_window or 16_000, _LONGEST_SUMMARY) :]
         caller = Caller(turn.caller.user, turn.caller.origin, turn.session, turn.caller.authenticated)
         request = ChatRequest((Message("system", _SUM_UP), Message("user", said)), max_tokens=_LONGEST_SUMMARY)
-        reply = await self._router.complete(
-            request, model=self._summary_model, timeout=turn.left / 2, caller=caller, call_id=turn.call_id
-        )
+        async with self._admitted(turn, request, chosen) as settle:
+            reply = await self._router.complete(
+                request, **chosen, timeout=turn.left / 2, caller=caller, call_id=turn.call_id
+            )
+            await settle(reply.attempts)
         turn.attempts += reply.attempts
         return reply.text

@@ -23,6 +23,7 @@ class Memory:
     Attributes:
         summary: what models are told in the place of what they are not told.
         room: tokens that there are for the conversation; None is enough for all of it.
+        model: by whose tokens, by its vendor's name; None is anybody's.
         trimmed: how many messages the last model was not told.
     """
 
@@ -31,8 +32,10 @@ class Memory:
         self._history = history  # holds the ids above
         self.summary = summary
         self.room: int | None = None
+        self.model: str | None = None
         self.trimmed = 0
-        self._sizes: dict[int, tuple[Message, int]] = {}  # holds the messages, so that their ids stay theirs
+        # Holds the messages, so that their ids stay theirs.
+        self._sizes: dict[tuple[int, str | None], tuple[Message, int]] = {}
 
     def told(self, asked: Sequence[Message]) -> list[Message]:
         """What a model is told of `asked`."""
@@ -63,7 +66,7 @@ class Memory:
         # What may be left out at all, and the summary speaks for.
         covered = {id(m) for m in fit(asked, 0, self._size).dropped if 0 < self._position(m) <= until}
         dropped = [message for message in asked if id(message) in covered]
-        room -= count_message(self._summed_up(self.summary)) if self.summary else 0
+        room -= count_message(self._summed_up(self.summary), self.model) if self.summary else 0
         rest = fit([message for message in asked if id(message) not in covered], room, self._size)
         return Fitted(rest.messages, [*dropped, *rest.dropped])
 
@@ -72,9 +75,10 @@ class Memory:
 
     def _size(self, message: Message) -> int:
         """Tokens of a message, counted once: it is asked for with every answer of the turn."""
-        if id(message) not in self._sizes:
-            self._sizes[id(message)] = (message, count_message(message))
-        return self._sizes[id(message)][1]
+        key = (id(message), self.model)
+        if key not in self._sizes:
+            self._sizes[key] = (message, count_message(message, self.model))
+        return self._sizes[key][1]
 
     def _position(self, message: Message) -> int:
         return self._positions.get(id(message), 0)
