@@ -22,6 +22,11 @@ def now() -> datetime:
     return frozen.tick() if frozen else datetime.now(UTC)
 
 
+def day_of(moment: datetime) -> str:
+    """The day in UTC of an aware datetime, YYYY-MM-DD."""
+    return moment.astimezone(UTC).date().isoformat()
+
+
 def new_id() -> str:
     """A new UUIDv7 as text: unique without asking anyone, and sorted by the time it was made.
 

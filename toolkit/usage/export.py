@@ -7,18 +7,18 @@ from datetime import datetime
 from typing import IO, Any, Final
 
 from toolkit.db import Row, as_json, as_time
+from toolkit.usage.records import MORE_TOKENS
 
 PAGE: Final = 1000
 """Rows that are read at once."""
 
-_MORE = ("cache_write_1h_tokens", "input_image_tokens", "input_audio_tokens", "output_audio_tokens")
 # What a spreadsheet takes for the beginning of a formula, whoever wrote it.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 COLUMNS: Final[tuple[str, ...]] = (
     *("started_at", "day", "call_id", "attempt", "kind", "status", "model", "provider", "vendor_model"),
     *("user", "origin", "session_id", "error", "message", "http_status", "request_id"),
-    *("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens", *_MORE),
+    *("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens", *MORE_TOKENS),
     *("cost_usd", "cost_nano_usd", "milliseconds", "key", "uncounted"),
 )
 """The columns of a record, in order."""
@@ -34,7 +34,7 @@ def flat(row: Row) -> dict[str, Any]:
         "model": row["name"],
         "vendor_model": row["model"],
         "user": row["user_id"],
-        **{name: int(more.get(name, 0)) if counted else None for name in _MORE},
+        **{name: int(more.get(name, 0)) if counted else None for name in MORE_TOKENS},
         "cost_usd": None if cost is None else cost / 1e9,
         "milliseconds": float(row["milliseconds"]),
         "key": row["key_label"],

@@ -13,11 +13,11 @@ from toolkit.db.keepable import keepable
 from toolkit.errors import ConfigError, DatabaseError
 from toolkit.messages import Attempt, Caller
 from toolkit.redaction import redact
-from toolkit.stamps import new_id, now
+from toolkit.stamps import day_of, new_id, now
 from toolkit.usage import entries, sums
 from toolkit.usage.arrears import Arrears
 from toolkit.usage.records import values_of
-from toolkit.usage.reports import Dimension, Reports, day_of
+from toolkit.usage.reports import Dimension, Reports
 from toolkit.usage.spool import Spool
 
 __all__ = ["Dimension", "Ledger"]

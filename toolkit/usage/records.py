@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from toolkit.db import Row, as_json, as_time
 from toolkit.messages import Attempt, Usage
 
-_MORE = ("cache_write_1h_tokens", "input_image_tokens", "input_audio_tokens", "output_audio_tokens")
+MORE_TOKENS: Final = ("cache_write_1h_tokens", "input_image_tokens", "input_audio_tokens", "output_audio_tokens")
+"""Counts that few answers have; they share a column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ class ToolCallRow:
 def values_of(attempt: Attempt) -> dict[str, Any]:
     """An attempt as columns of the table `calls`."""
     usage = attempt.usage
-    more = {name: count for name in _MORE if (count := getattr(usage, name))} if usage else None
+    more = {name: count for name in MORE_TOKENS if (count := getattr(usage, name))} if usage else None
     return {
         "name": attempt.name,
         "provider": attempt.provider,

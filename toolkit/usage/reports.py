@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from toolkit.db import Database, Row
 from toolkit.errors import ConfigError
-from toolkit.stamps import now
+from toolkit.stamps import day_of, now
 from toolkit.usage.export import PAGE, flat
 from toolkit.usage.records import (
     Call,
@@ -252,11 +252,6 @@ def _where(wanted: dict[str, str | None]) -> str:
     """The conditions of those values that are given; an index is used for what stands there alone."""
     given = [f"{column} = :{column}" for column, value in wanted.items() if value is not None]
     return f"WHERE {' AND '.join(given)}" if given else ""
-
-
-def day_of(moment: datetime) -> str:
-    """The day in UTC, YYYY-MM-DD."""
-    return moment.astimezone(UTC).date().isoformat()
 
 
 def first_day(days: int) -> str:

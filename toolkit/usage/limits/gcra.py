@@ -7,10 +7,16 @@ a minute from now. So the burst is one minute's worth, and what was used comes b
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 
 MINUTE = 60_000_000
 """Microseconds."""
+
+
+def micros(at: datetime) -> int:
+    """A moment in whole microseconds since 1970."""
+    return int(at.timestamp()) * 1_000_000 + at.microsecond
 
 
 class Slot(NamedTuple):

@@ -10,11 +10,11 @@ from toolkit.db import Database, Statement
 from toolkit.db.redis import Redis
 from toolkit.errors import ConfigError
 from toolkit.messages import Caller
-from toolkit.stamps import new_id, now
+from toolkit.stamps import day_of, new_id, now
 from toolkit.usage.limits import rules
 from toolkit.usage.limits.counters import Change, Counters
 from toolkit.usage.limits.database import DatabaseCounters
-from toolkit.usage.limits.gcra import MINUTE, Demand, Slot, rate, share
+from toolkit.usage.limits.gcra import MINUTE, Demand, Slot, micros, rate, share
 from toolkit.usage.limits.line import Line
 from toolkit.usage.limits.redis import RedisCounters
 from toolkit.usage.limits.refusal import refusal
@@ -226,7 +226,7 @@ class Limits:
         if limit < 1:
             raise ConfigError(f"`limit` must be at least 1 (got {limit}).")
         at = now()
-        return await self._counters.sweep(_micros(at), _day(at - _KEPT), limit)
+        return await self._counters.sweep(micros(at), day_of(at - _KEPT), limit)
 
     async def flush(self) -> None:
         """Wait until the corrections of tokens that `settle` was told are made."""
@@ -246,7 +246,7 @@ class Limits:
         at = now()
         count = _count(tokens) if any(limit.tpm for limit, _, _ in concerned) else 0
         budgets = [
-            (Slot(_day(at), f"{kind}:{_short(name)}"), limit.nano_usd_per_day)
+            (Slot(day_of(at), f"{kind}:{_short(name)}"), limit.nano_usd_per_day)
             for limit, kind, name in concerned
             if limit.nano_usd_per_day
         ]
@@ -280,7 +280,7 @@ def _meters(limit: Limit, kind: str, name: str, at: datetime) -> "list[tuple[Slo
     if limit.tpm:
         meters.append((Slot("", f"tpm:{whose}"), "tokens", limit.tpm))
     if limit.usd_per_day:
-        meters.append((Slot(_day(at), whose), "usd", limit.usd_per_day))
+        meters.append((Slot(day_of(at), whose), "usd", limit.usd_per_day))
     return meters
 
 
@@ -289,7 +289,7 @@ def _left(slot: Slot, most: float, level: int, at: datetime) -> tuple[float, dat
     if slot.day:
         midnight = datetime.fromisoformat(slot.day).replace(tzinfo=UTC) + timedelta(days=1)
         return max(0.0, most - level / 1e9), midnight
-    used = max(0, level - _micros(at))
+    used = max(0, level - micros(at))
     return float(max(0, (MINUTE - used) * int(most) // MINUTE)), at + timedelta(microseconds=used)
 
 
@@ -321,11 +321,3 @@ def _checked_wait(wait: float) -> float:
 
 async def _free() -> int:
     return 0
-
-
-def _day(at: datetime) -> str:
-    return at.astimezone(UTC).date().isoformat()
-
-
-def _micros(at: datetime) -> int:
-    return int(at.timestamp()) * 1_000_000 + at.microsecond

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from toolkit.errors import DatabaseUnavailable
 from toolkit.stamps import now as moment
 from toolkit.usage.limits.counters import Change, Counters
-from toolkit.usage.limits.gcra import Demand, Slot, fits, together
+from toolkit.usage.limits.gcra import Demand, Slot, fits, micros, together
 
 _MOST = 500  # requests that are decided together
 _TRIES = 5  # of a decision together, until each is decided alone
@@ -145,7 +145,7 @@ class Line:
         for slot in changes:
             self._known.pop(slot, None)
         try:
-            await self._counters.change(changes, _micros())
+            await self._counters.change(changes, micros(moment()))
         except Exception as error:  # noqa: BLE001 - the answer is there, and its estimate stands instead
             _log.warning("What a request used could not be corrected; its estimate stands: %s", error)
         if not self._changes:
@@ -159,7 +159,7 @@ class Line:
             plan = self._plan(batch)
             if plan.chosen:
                 chosen = plan.chosen[:_MOST]
-                levels = await self._counters.take(together(place.demands for place in chosen), _micros())
+                levels = await self._counters.take(together(place.demands for place in chosen), micros(moment()))
                 if levels is None:
                     failures += 1
                     await self._read(batch, fresh)
@@ -179,7 +179,7 @@ class Line:
         """Decide where others take so much at the same time that no decision together comes about."""
         left = []
         for place in batch:
-            levels = await self._counters.take(together([place.demands]), _micros())
+            levels = await self._counters.take(together([place.demands]), micros(moment()))
             if levels is None:
                 left.append(place)
             else:
@@ -192,7 +192,7 @@ class Line:
         """Who fits, by what is known; nobody overtakes one who waits for the same counter."""
         plan = _Plan([], [], [])
         levels: ChainMap[Slot, int]
-        levels, now, clock = ChainMap({}, self._known), _micros(), asyncio.get_running_loop().time()
+        levels, now, clock = ChainMap({}, self._known), micros(moment()), asyncio.get_running_loop().time()
         for place in batch:
             if admit and fits(place.demands, levels, now):
                 plan.chosen.append(place)
@@ -242,8 +242,3 @@ def _worst(demands: Sequence[Demand], levels: Mapping[Slot, int], now: int) -> L
     """What keeps a request waiting longest; a budget does so until the day is over."""
     lacks = [Lack(d, d.lacks(levels.get(d.slot, 0), now), levels.get(d.slot, 0)) for d in demands]
     return max(lacks, key=lambda lack: (lack.amount > 0 and not lack.demand.is_rate, lack.amount))
-
-
-def _micros() -> int:
-    at = moment()
-    return int(at.timestamp()) * 1_000_000 + at.microsecond
