@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ _server = pytest.StashKey[PostgresServer]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the server before xdist starts its workers: they share it, and find it in the environment."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job, and its children, ignore it
     if config.getoption("numprocesses", None) and not os.environ.get("TEST_PG_DSN"):
         try:
             config.stash[_server] = PostgresServer()
