@@ -1,0 +1,1 @@
+"""The lexical side of the search: texts into terms, terms into postings, postings into scores. Knows no database."""
