@@ -1,0 +1,1 @@
+"""How good a search is: judged queries, measures with intervals, a report and a picture."""
