@@ -26,7 +26,7 @@ from toolkit.errors import ConfigError, Conflict, DatabaseError, NotFound, Sessi
 from toolkit.messages import Attempt, Caller, Message, Usage
 from toolkit.models.catalog import Catalog
 from toolkit.models.model import Model
-from toolkit.search.chunker import document_id
+from toolkit.search.cutting.chunker import document_id
 from toolkit.search.documents import Document
 from toolkit.search.ingest import Documents
 from toolkit.search.retriever import Retriever

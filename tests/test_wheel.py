@@ -47,13 +47,15 @@ def run(elsewhere: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_wheel_holds_every_migration_and_every_prompt(wheel: Path) -> None:
+def test_the_wheel_holds_every_migration_every_prompt_and_the_embedder(wheel: Path) -> None:
     names = set(ZipFile(wheel).namelist())
     migrations = {f"toolkit/migrations/{p.name}" for p in (ROOT / "migrations").glob("*.sql")}
     prompts = {f"toolkit/prompts/{p.name}" for p in (ROOT / "toolkit/prompts").glob("*.md")}
     assert migrations
     assert prompts
-    assert migrations | prompts | {"toolkit/py.typed"} <= names
+    folder = "toolkit/providers/bundled/minilm"
+    embedder = {f"{folder}/{name}" for name in ("all-MiniLM-L6-v2.int8.onnx", "tokenizer.json", "README.md")}
+    assert migrations | prompts | embedder | {"toolkit/py.typed"} <= names
 
 
 def test_the_wheel_holds_no_test(wheel: Path) -> None:

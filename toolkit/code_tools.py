@@ -14,7 +14,7 @@ from toolkit.messages import Json, Reply
 from toolkit.models.outlook import Outlook
 from toolkit.models.tokens import count_text
 from toolkit.redaction import redact
-from toolkit.search.folder import keeps_secrets
+from toolkit.search.reading.folder import keeps_secrets
 from toolkit.tools.code.cutting import Cut, cut
 from toolkit.tools.code.roots import Roots
 from toolkit.tools.tool import Tool, ToolContext, ToolResult, tool

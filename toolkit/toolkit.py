@@ -6,9 +6,8 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
-from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from toolkit import providers, retention
 from toolkit.answers import Answers
@@ -22,25 +21,25 @@ from toolkit.health import health
 from toolkit.housekeeping import Housekeeping
 from toolkit.inbox import accept
 from toolkit.jobs.jobs import Jobs
-from toolkit.messages import Caller, Json, Message, Reply
+from toolkit.knowledge import Knowledge
+from toolkit.messages import Caller, Json, Reply
 from toolkit.models.batches import VendorBatches
 from toolkit.models.catalog import Catalog
 from toolkit.models.router import Router
 from toolkit.prompt_tools import PromptTools
 from toolkit.prompts.library import Prompts
 from toolkit.retention import KINDS, Forgetful, Forgotten, Keeping, Kind
-from toolkit.search.answer import MOST_PASSAGES, Answer, cite, ground
-from toolkit.search.documents import Document, Hit, IngestReport
-from toolkit.search.ingest import Documents, OnProgress
+from toolkit.search.embedding import Embedders
+from toolkit.search.embedding.worker import Worker
+from toolkit.search.ingest import Documents
 from toolkit.search.retriever import Retriever
 from toolkit.search.tools import search_tools
 from toolkit.sessions.asking import Asking
-from toolkit.sessions.chat import Chat, ChatOptions
+from toolkit.sessions.chat import Chat
 from toolkit.sessions.session import Session
 from toolkit.sessions.store import Sessions
 from toolkit.settings import Settings, data_folder
 from toolkit.spending import Usage
-from toolkit.stamps import begin
 from toolkit.tools.called import ToolCalled
 from toolkit.tools.registry import ToolRegistry
 from toolkit.tools.remote.file import ToolsFile
@@ -63,7 +62,7 @@ KEYWORDS: Final = frozenset(inspect.signature(Answers.complete).parameters) - {"
 """What a question of a batch may say."""
 
 
-class Toolkit(Answers):
+class Toolkit(Answers, Knowledge):
     """Conversations, tools, search and models over one database.
 
     `async with Toolkit.open() as tk:` opens it; `start` and `close` do the same for a program that has no block to
@@ -75,6 +74,8 @@ class Toolkit(Answers):
         tools: what a model may do.
         tool: registers the decorated function and leaves it as it is: `@tk.tool`, or `@tk.tool(read_only=True)`.
         documents: what is known.
+        embedders: from texts to vectors, by name.
+        embedding: makes the vectors that are still lacking, in the background.
         prompts: what is said on our behalf.
         usage: what was asked of whom, and what it cost.
         limits: how much may be asked and spent.
@@ -108,13 +109,19 @@ class Toolkit(Answers):
             db,
             max_bytes=settings.cache_max_mb * 1_000_000,
             similarity=settings.cache_similarity,
-            embed=self._embed_question if settings.cache_similarity and settings.embedding_model else None,
+            embed=self._embed_question if settings.cache_similarity else None,
             redis=self.redis,
         )
         self.router = Router(self.models, self.usage, environ, connect=connect, limits=self.limits)
         self.sessions = Sessions(db, ttl=settings.session_ttl)
-        self.documents = Documents(db)
-        self.retriever = Retriever(db)
+        self.embedders = Embedders(self.router.embed, default=settings.embedding_model)
+        self.documents = Documents(db, self.embedders, environ=settings.environ)
+        self.embedding = Worker(lambda: self.documents.index, self.embedders)
+        if self.cassette:
+            self.embedding.pause()  # what is made in the background comes at another moment each time
+        self.retriever = Retriever(
+            db, self.documents, self.embedders, rewriter=self._say_otherwise, lacking=self.embedding.touch
+        )
         self.prompts = Prompts(settings.prompts_dir, db)
         own = [*search_tools(self.documents, self.retriever), *builtin_tools(self), *code_tools(self)]
         self.tools = ToolRegistry(own, on_call=self._note_tool)
@@ -213,6 +220,10 @@ class Toolkit(Answers):
                 closing.push_async_callback(self.cache.close)
                 closing.push_async_callback(self.limits.close)
                 closing.push_async_callback(self.router.close)
+                closing.push_async_callback(self.embedders.close)
+                closing.push_async_callback(self.documents.close)
+                closing.push_async_callback(self.retriever.close)
+                closing.push_async_callback(self.embedding.close)
                 closing.push_async_callback(self.tools.close)
                 closing.push_async_callback(self.jobs.close)
                 closing.push_async_callback(self.webhooks.close)
@@ -222,104 +233,6 @@ class Toolkit(Answers):
         finally:
             if self.cassette:
                 self.cassette.close()
-
-    async def embed(self, texts: Sequence[str], *, model: str, timeout: float = 60.0) -> list[list[float]]:
-        """One vector per text, in order, from an embedding model of a vendor."""
-        begin()
-        return await self.router.embed(texts, model=model, timeout=timeout)
-
-    async def ingest(
-        self,
-        what: str | PathLike[str] | Document | Sequence[str | PathLike[str] | Document],
-        *,
-        collection: str = "default",
-        progress: OnProgress | None = None,
-    ) -> IngestReport:
-        """Read files, folders or documents into the search index; what has not changed is not touched.
-
-        Args:
-            what: a path to a file or folder, a document, or several of them.
-            collection: the named set that they belong to.
-            progress: told after every document.
-
-        Raises:
-            IngestError: there is nothing that can be read; the message says why.
-        """
-        return await self.documents.ingest(what, collection=collection, progress=progress)
-
-    async def search(
-        self,
-        query: str,
-        *,
-        collection: str | Sequence[str] | None = None,
-        top_k: int = 5,
-        where: Mapping[str, Any] | None = None,
-    ) -> list[Hit]:
-        """The chunks that fit `query` best, best first.
-
-        Args:
-            query: words, a question, code; any text.
-            collection: where to look; None is everywhere.
-            top_k: how many, at least 1.
-            where: equalities that a hit's document must satisfy, e.g. `{"kind": "code"}`.
-
-        Raises:
-            NotFound: no such collection, or nothing was ingested yet.
-        """
-        return await self.retriever.search(query, collection=collection, top_k=top_k, where=where)
-
-    async def answer(
-        self,
-        question: str,
-        *,
-        collection: str | Sequence[str] | None = None,
-        session: str | None = None,
-        model: str | None = None,
-        user: str | None = None,
-        origin: str | None = None,
-        top_k: int = MOST_PASSAGES,
-        cache: bool | Literal["refresh"] | None = None,
-        queue: float = 0.0,
-        authenticated: bool = False,
-        timeout: float = 60.0,
-    ) -> Answer:
-        """An answer from the ingested documents, with the passages that it rests on.
-
-        Without any other model the embedded one quotes the sentences that answer best.
-
-        Args:
-            question: in plain words.
-            collection: where to look; None is everywhere.
-            session: the conversation that question and answer are kept in; the passages are not.
-            model: as in `complete`.
-            user: on whose behalf, for the ledger.
-            origin: the application that asks, for the ledger.
-            top_k: how many passages the model may read, at most `MOST_PASSAGES`; more are left out.
-            cache: as in `complete`; the passages are a part of the question.
-            queue: as in `complete`.
-            authenticated: as in `complete`.
-            timeout: seconds for everything together.
-
-        Raises:
-            NotFound: no such collection, model or session, or nothing was ingested yet.
-        """
-        hits = await self.retriever.search(question, collection=collection, top_k=top_k)
-        grounding = ground(question, hits, await self.prompts.render("answer_from_sources"))
-        reply = await self.chat.run(
-            grounding.messages,
-            session=session,
-            sources=grounding.sources,
-            remember=(Message("user", question),),
-            options=ChatOptions(
-                model=model,
-                timeout=timeout,
-                cache=cache,
-                queue=queue,
-                prompt="answer_from_sources",
-                caller=Caller(user, origin, session, authenticated),
-            ),
-        )
-        return cite(reply, hits)
 
     async def accept(self, kind: str, subject: str, body: Mapping[str, Any] | None = None) -> Json:
         """Do what another service tells by an event, and tell it on; gives what came of it.
@@ -414,7 +327,8 @@ class Toolkit(Answers):
         return reply
 
     async def _embed_question(self, texts: Sequence[str]) -> list[list[float]]:
-        return await self.embed(texts, model=self.settings.embedding_model or "")
+        vectors: list[list[float]] = (await self.embedders.get().embed(texts, query=True)).tolist()
+        return vectors
 
     async def _add_up(self) -> None:
         """Add to the sums what is not yet in them, a little at a time."""

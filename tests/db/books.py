@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 
-from tests.db.lists import text_of
+from tests.db.lists import document_of, text_of
 from toolkit.db.sqlite.driver import sqlite3
 
 _TABLES = {
@@ -26,6 +26,12 @@ _TABLES = {
 _ORPHANS = (
     "SELECT COUNT(*) FROM messages WHERE session_id NOT IN (SELECT id FROM sessions)",
     "SELECT COUNT(*) FROM chunks WHERE document_id NOT IN (SELECT id FROM documents)",
+    """
+    SELECT COUNT(*) FROM collections
+     WHERE version - sealed <> (
+        SELECT COUNT(DISTINCT log.version) FROM search_log AS log
+         WHERE log.collection = collections.key AND log.version > collections.sealed)
+    """,
 )
 _OTHERS = """
 SELECT 1 FROM pg_stat_activity
@@ -52,7 +58,6 @@ def kept_in_file(path: Path) -> Kept:
     with closing(sqlite3.connect(path, isolation_level=None)) as raw:
         if not raw.execute("SELECT 1 FROM sqlite_master WHERE name = 'schema_migrations'").fetchone():
             return Kept({name: [] for name in _TABLES}, _structure(raw))
-        raw.execute("INSERT INTO chunks_words (chunks_words) VALUES ('integrity-check')")
         damage = [f"{sql}: {n}" for sql in _ORPHANS if (n := raw.execute(sql).fetchone()[0])]
         return Kept({name: raw.execute(sql).fetchall() for name, sql in _TABLES.items()}, damage + _structure(raw))
 
@@ -127,7 +132,8 @@ class Books:
         for name in self.acknowledged:
             prefix, number, kind, *_ = name.rsplit("-", 4)
             if kind == "put":
-                last[f"{prefix}-document"] = max(last[f"{prefix}-document"], int(number))
+                own = document_of(prefix)
+                last[own] = max(last[own], int(number))
         chunks: dict[str, list[tuple[int, str]]] = defaultdict(list)
         for own, position, text in kept.rows["chunks"]:
             chunks[own].append((position, text))

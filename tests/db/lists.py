@@ -11,8 +11,10 @@ import random
 from collections.abc import Callable
 from typing import TypeAlias
 
+import toolkit.search.index  # noqa: F401 - a process that is forked need not import it again
 from toolkit.db import Database, Statement
 from toolkit.messages import Attempt, Caller, Message
+from toolkit.search.cutting.chunker import document_id
 from toolkit.search.documents import Chunk, Document
 from toolkit.search.store import DocumentStore, Prepared
 from toolkit.sessions.store import Sessions
@@ -44,6 +46,11 @@ def text_of(name: str, position: int) -> str:
     return f"{name}|{position}|{digest * (1 + int(digest[0], 16) // 2)}"
 
 
+def document_of(prefix: str) -> str:
+    """The id of the document that a task replaces again and again."""
+    return document_id("c", f"{prefix}-document")
+
+
 async def live(opened: Callable[[], Database], process: str, seed: int, tell: Tell) -> None:
     """Open, write from many tasks, close, and begin again, for ever."""
     chance, life = random.Random(seed), 0
@@ -70,6 +77,7 @@ class Worker:
         self._chance = random.Random(seed)
         self._number = 0
         self._session = ""
+        self._documents = DocumentStore(db)
         self._own: list[tuple[str, str]] = []  # sessions that may be forgotten, with the list that began them
 
     async def write(self, most: int, enough: asyncio.Event | None = None) -> None:
@@ -120,9 +128,9 @@ class Worker:
 
     async def _put(self) -> None:
         """Replace this task's document by a new one with other chunks."""
-        name, own = self._told("put", count := self._chance.choice((1, 3, 25))), f"{self._prefix}-document"
+        name, own = self._told("put", count := self._chance.choice((1, 3, 25))), document_of(self._prefix)
         chunks = [Chunk(f"{own}-{n}", own, "c", n, "", text_of(name, n), n, n, own, own) for n in range(1, count + 1)]
-        await DocumentStore(self._db).put(Prepared(Document(own, ""), chunks, own, "c", name, 1))
+        await self._documents.put(Prepared(Document(f"{self._prefix}-document", ""), chunks, own, "c", name, 1))
         self._tell(f"A {name}")
 
     async def _forget(self) -> None:

@@ -65,7 +65,7 @@ def message(session_id: str, position: int) -> Statement:
 
 
 async def add_chunks(db: Database, texts: Sequence[tuple[str, str]], *, collection: str = "default") -> None:
-    """A document in `collection` with a chunk per (heading, text); their ids are `<collection>-1`, `-2`, …"""
+    """A document in `collection` with a chunk per (heading, text), past the stores."""
     document = Statement(
         """
         INSERT INTO documents (id, collection, source, title, kind, metadata, content_hash, bytes, chunks, root,

@@ -22,7 +22,7 @@ LONG = 60.0  # seconds
 SIZE = 4
 STATE = """
     SELECT (SELECT jsonb_object_agg(name, setting) FROM pg_settings) AS settings,
-           (SELECT array_agg(name) FROM pg_prepared_statements WHERE from_sql) AS prepared,
+           (SELECT array_agg(name ORDER BY name) FROM pg_prepared_statements WHERE from_sql) AS prepared,
            (SELECT COUNT(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory') AS locks,
            (SELECT array_agg(channel) FROM pg_listening_channels() AS channel) AS channels,
            CAST('{"z": [1]}' AS JSONB) AS decoded,

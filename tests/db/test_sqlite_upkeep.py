@@ -158,15 +158,6 @@ async def test_rows_that_refer_to_nothing_are_found(kept: SqliteDatabase) -> Non
     await kept.close()
 
 
-async def test_a_word_index_that_does_not_fit_its_texts_is_found(kept: SqliteDatabase) -> None:
-    await add_chunks(kept, [("Guide", "How to install")])
-    await spoil(kept, "INSERT INTO chunks_words (rowid, heading, text) VALUES (99, 'x', 'nowhere')")
-    (problem,) = await kept.check()
-    assert problem.table == "chunks_words"
-    assert "VALUES ('rebuild')" in problem.message
-    await kept.close()
-
-
 async def test_an_index_that_lacks_a_row_is_found_and_its_table_named(tmp_path: Path) -> None:
     db = SqliteDatabase(tmp_path / "toolkit.db")
     await db.write(model("a"), model("b"))

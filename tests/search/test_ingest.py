@@ -8,10 +8,11 @@ import pytest
 
 from toolkit.db import Database
 from toolkit.errors import ConfigError, Conflict, DatabaseError, IngestError
-from toolkit.search import chunker, ingest
+from toolkit.search import gathering, preparing
+from toolkit.search.cutting import chunker
 from toolkit.search.documents import Document, IngestProgress, IngestReport
-from toolkit.search.folder import Skipped
 from toolkit.search.ingest import Documents
+from toolkit.search.reading.folder import Skipped
 from toolkit.search.retriever import Retriever
 from toolkit.search.store import Prepared
 
@@ -70,7 +71,7 @@ async def test_what_has_not_changed_is_not_touched(
 ) -> None:
     await documents.ingest(docs)
     before = await db.fetch_all("SELECT * FROM documents ORDER BY id")
-    monkeypatch.setattr(ingest, "cut", lambda *_: pytest.fail("cut again"))
+    monkeypatch.setattr(preparing, "cut", lambda *_: pytest.fail("cut again"))
     report = await documents.ingest(docs)
     assert (counts(report), report.documents, report.chunks) == ((0, 0, 2, 0), 2, 2)
     assert await db.fetch_all("SELECT * FROM documents ORDER BY id") == before
@@ -147,7 +148,7 @@ async def test_a_raised_version_of_the_chunker_cuts_again(
     documents: Documents, docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await documents.ingest(docs)
-    monkeypatch.setattr(ingest, "VERSION", chunker.VERSION + "+")
+    monkeypatch.setattr(preparing, "VERSION", chunker.VERSION + "+")
     assert counts(await documents.ingest(docs)) == (0, 2, 0, 0)
 
 
@@ -229,14 +230,19 @@ async def test_two_ingests_of_one_folder_at_once_both_succeed(documents: Documen
 
 
 async def test_an_ingest_that_is_broken_off_leaves_whole_documents_and_the_next_goes_on(
-    documents: Documents, db: Database, docs: Path
+    documents: Documents, db: Database, docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(gathering, "MOST_DOCUMENTS", 16)
     for number in range(120):
         write(docs, **{f"n{number}.md": f"Number {number}.\n\n" + "Words. " * 400})
     seen = asyncio.Event()
-    task = asyncio.create_task(
-        documents.ingest(docs, progress=lambda progress: seen.set() if progress.done == 20 else None)
-    )
+
+    async def stay(progress: IngestProgress) -> None:
+        if progress.done == 20:
+            seen.set()
+            await asyncio.sleep(60)
+
+    task = asyncio.create_task(documents.ingest(docs, progress=stay))
     await seen.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -282,7 +288,7 @@ async def test_an_error_of_the_progress_callback_reaches_the_caller(documents: D
 async def test_an_error_of_the_database_reaches_the_caller_as_itself(
     documents: Documents, db: Database, docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fail(*_: object) -> None:
+    async def fail(*_: object, **__: object) -> None:
         raise DatabaseError("The disk is full.")
 
     monkeypatch.setattr(db, "write", fail)
@@ -304,19 +310,19 @@ async def test_skipped_files_are_reported_with_the_reason(documents: Documents, 
 
 async def test_a_folder_without_files_is_an_error_that_says_so(documents: Documents, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(IngestError, match=r"There are no files in .*; give Markdown"):
+    with pytest.raises(IngestError, match=r"There are no files in .*; give text, Markdown"):
         await documents.ingest(tmp_path / "empty")
 
 
 async def test_a_folder_without_text_is_an_error_that_counts_the_reasons(documents: Documents, tmp_path: Path) -> None:
     write(tmp_path / "pictures", **{"a.png": "\0", "b.png": "\0", "c.txt": ""})
-    with pytest.raises(IngestError, match=r"Nothing in .* can be ingested \(2 binary, 1 empty\); give Markdown"):
+    with pytest.raises(IngestError, match=r"Nothing in .* can be ingested \(2 binary, 1 empty\); give text, Markdown"):
         await documents.ingest(tmp_path / "pictures")
 
 
 async def test_a_single_file_without_text_is_an_error(documents: Documents, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"\0")
-    with pytest.raises(IngestError, match=r"/a\.png cannot be ingested: binary; give Markdown"):
+    with pytest.raises(IngestError, match=r"/a\.png cannot be ingested: binary; give text, Markdown"):
         await documents.ingest(tmp_path / "a.png")
 
 

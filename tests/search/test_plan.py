@@ -6,7 +6,7 @@ import pytest
 
 from toolkit.errors import IngestError
 from toolkit.search.documents import Document
-from toolkit.search.plan import Found, Names, file_of, look
+from toolkit.search.plan import Found, Names, address, file_of, look
 
 
 @pytest.fixture
@@ -49,6 +49,23 @@ def test_a_path_that_does_not_exist_is_told(here: Path, monkeypatch: pytest.Monk
 def test_an_address_is_refused_with_what_to_do(address: str | Path) -> None:
     with pytest.raises(IngestError, match="download it and give its path"):
         look(address)
+
+
+@pytest.mark.parametrize(
+    ("item", "found"),
+    [
+        ("https://example.org/docs/", "https://example.org/docs/"),
+        (" HTTP://example.org \n", "HTTP://example.org"),
+        ("https://example.org is a page", None),
+        ("https://example.org\nhttps://example.org/b", None),
+        ("ftp://example.org", None),
+        ("docs/a.md", None),
+        (Path("https://example.org"), None),
+        (Document("https://example.org", "text"), None),
+    ],
+)
+def test_the_address_of_a_page_is_told_from_all_else(item: str | Path | Document, found: str | None) -> None:
+    assert address(item) == found
 
 
 def test_what_is_no_file_and_no_folder_is_told() -> None:

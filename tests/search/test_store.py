@@ -4,7 +4,7 @@ import pytest
 
 from toolkit.db import Database
 from toolkit.errors import ConfigError, NotFound
-from toolkit.search.chunker import MOST, document_id
+from toolkit.search.cutting.chunker import MOST, document_id
 from toolkit.search.documents import Document, Status
 from toolkit.search.ingest import Documents
 from toolkit.search.retriever import Retriever
@@ -22,8 +22,8 @@ async def test_the_status_counts_documents_and_chunks(documents: Documents) -> N
     assert await documents.status() == Status(0, 0, 0)
     await documents.ingest([Document("a", LONG), Document("b", "Text.")], collection="one")
     await documents.ingest(Document("a", "Text."), collection="two")
-    assert await documents.status("one") == Status(documents=2, chunks=13)
-    assert await documents.status() == Status(documents=3, chunks=14)
+    assert await documents.status("one") == Status(documents=2, chunks=13, pending=13)
+    assert await documents.status() == Status(documents=3, chunks=14, pending=14)
 
 
 async def test_collections_are_listed_by_name_with_the_time_of_the_last_change(documents: Documents) -> None:
@@ -97,9 +97,9 @@ async def test_a_removed_document_is_not_found_any_more(documents: Documents, db
 async def test_a_document_that_now_belongs_to_another_root_is_not_forgotten(documents: Documents) -> None:
     await documents.ingest(Document("a", "Herons."))
     own = document_id("default", "a")
-    assert await documents.forget("/another/root", [own]) == 0
-    assert await documents.status() == Status(1, 1)
-    assert await documents.forget("", [own]) == 1
+    assert await documents.forget("default", "/another/root", [own]) == 0
+    assert await documents.status() == Status(1, 1, 1)
+    assert await documents.forget("default", "", [own]) == 1
     assert await documents.status() == Status(0, 0)
 
 
@@ -108,7 +108,7 @@ async def test_a_removed_collection_leaves_the_others(documents: Documents, db: 
     await documents.ingest(Document("a", "Herons."), collection="two")
     assert await documents.remove_collection("one") == 2
     assert [hit.collection for hit in await Retriever(db).search("herons")] == ["two"]
-    assert await documents.status() == Status(1, 1)
+    assert await documents.status() == Status(1, 1, 1)
 
 
 async def test_an_unknown_collection_is_told_with_what_there_is(documents: Documents) -> None:

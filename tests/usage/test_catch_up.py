@@ -13,7 +13,7 @@ import pytest
 
 from tests.tcp_proxy import TcpProxy
 from tests.usage.rows import ADA, asked, keep, keep_tool
-from toolkit.db import Database, Statement, open_database
+from toolkit.db import Database, Rows, Statement, open_database
 from toolkit.db.postgres.database import PostgresDatabase
 from toolkit.errors import DatabaseError, DatabaseFull, DatabaseUnavailable
 from toolkit.settings import Settings
@@ -50,7 +50,7 @@ class Faulty:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._db, name)
 
-    async def write(self, *statements: Statement, **values: Any) -> Any:
+    async def write(self, *statements: Statement | Rows, **values: Any) -> Any:
         if self.fault and self.keeps_first:
             await self._db.write(*statements, **values)
         if self.fault:
@@ -160,8 +160,8 @@ async def test_one_row_that_is_refused_does_not_hold_up_the_others(
     first_id = first[0].values["id"]
 
     class Picky(Faulty):
-        async def write(self, *statements: Statement, **values: Any) -> Any:
-            if statements[0].values["id"] == first_id:
+        async def write(self, *statements: Statement | Rows, **values: Any) -> Any:
+            if isinstance(statements[0], Statement) and statements[0].values["id"] == first_id:
                 raise DatabaseError("Not this one.")
             return await self._db.write(*statements, **values)
 
@@ -192,7 +192,7 @@ async def test_an_answer_does_not_wait_for_rows_that_are_tried_again(
     gate = asyncio.Event()
 
     class Stuck(Faulty):
-        async def write(self, *_: Statement, **__: Any) -> Any:
+        async def write(self, *_: Statement | Rows, **__: Any) -> Any:
             await gate.wait()
 
     slow_ledger._arrears._db = Stuck(db)

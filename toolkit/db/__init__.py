@@ -4,12 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.db.database import (
     Database,
-    LexicalIndex,
-    Match,
     MigrationStatus,
     PoolStats,
     Problem,
     Row,
+    Rows,
     Sql,
     Statement,
     as_json,
@@ -28,12 +27,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Database",
-    "LexicalIndex",
-    "Match",
     "MigrationStatus",
     "PoolStats",
     "Problem",
     "Row",
+    "Rows",
     "SlowQuery",
     "Sql",
     "Statement",

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
+from toolkit.db.database import Rows
 from toolkit.db.statements import checked_text
 from toolkit.errors import DatabaseError
 
@@ -112,6 +113,45 @@ class _Plan(NamedTuple):
     blobs: tuple[int, ...]
     conversions: tuple[tuple[int, Converter], ...]
     structured: tuple[str, ...]
+
+
+def columns_of(rows: Rows, converters: Mapping[str, Converter]) -> tuple[list[Sequence[Any]], int]:
+    """The values of `rows` column by column as a database takes them, and their bytes, at most.
+
+    Args:
+        rows: at least one.
+        converters: by declared type, what values go through; those of other types stay as they are.
+
+    Raises:
+        DatabaseError: one of them is nothing that a database can keep, or a row has another number of values.
+    """
+    try:
+        columns: list[Sequence[Any]] = list(zip(*rows.values, strict=True))
+    except ValueError:
+        columns = []
+    if len(columns) != len(rows.columns):
+        raise DatabaseError(f"Rows of {rows.table} need {len(rows.columns)} values each: {', '.join(rows.columns)}.")
+    size = 0
+    for place, (name, kind) in enumerate(rows.columns.items()):
+        convert = converters.get(kind)
+        if convert:
+            columns[place] = [None if value is None else convert(name, value) for value in columns[place]]
+        if kind in ("TEXT", "JSONB"):
+            size += _length(name, columns[place])
+        elif kind == "BYTEA":
+            size += sum(len(value) for value in columns[place] if value is not None)
+    return columns, size
+
+
+def _length(name: str, texts: Sequence[str | None]) -> int:
+    """The bytes of texts, at most, after a look at each."""
+    there = [text for text in texts if text is not None]
+    size = sum(map(len, there))
+    if all(map(str.isascii, there)) and not any("\0" in text for text in there):
+        return size
+    for text in there:
+        checked_text(name, text)
+    return 4 * size
 
 
 def numbered(sql: str, names: Sequence[str]) -> str:

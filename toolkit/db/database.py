@@ -47,12 +47,23 @@ class Statement(NamedTuple):
     wakes: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A chunk that fits a lexical query; a higher score fits better, and scores compare within one query only."""
+class Rows(NamedTuple):
+    """New rows of one table as one step of an atomic list, in the form in which each database takes in many fastest.
 
-    chunk_id: str
-    score: float
+    It returns no rows. Each value is of its column's type: a JSONB column takes a dict or a list, a TIMESTAMPTZ column
+    aware datetimes, a BYTEA column bytes; any may be None.
+
+    Attributes:
+        table: where they go.
+        columns: name to declared type, as in the migration.
+        values: of each row one value per column, in the same order; none at all is harmless.
+        conflict: what is to happen with a row that is there already, `ON CONFLICT …`; empty: it is a `Conflict`.
+    """
+
+    table: str
+    columns: Mapping[str, str]
+    values: Sequence[Sequence[Any]]
+    conflict: str = ""
 
 
 class MigrationStatus(NamedTuple):
@@ -95,20 +106,6 @@ class PoolStats:
     slow: int
 
 
-class LexicalIndex(Protocol):
-    """Ranks chunks by the words that they share with a query. It is kept up by the database itself."""
-
-    async def match(self, terms: Sequence[str], *, collections: Sequence[str] | None, top_k: int) -> list[Match]:
-        """The `top_k` chunks that fit any of `terms` best, best first.
-
-        Args:
-            terms: words as a person wrote them, any characters, repeated ones count more; the index stems and folds.
-            collections: where to look; None is everywhere.
-            top_k: at least 1.
-        """
-        ...
-
-
 class Database(Protocol):
     """Where everything is kept: SQLite or Postgres.
 
@@ -126,11 +123,6 @@ class Database(Protocol):
     @property
     def dialect(self) -> str:
         """`"sqlite"` or `"postgres"`."""
-        ...
-
-    @property
-    def lexical(self) -> LexicalIndex:
-        """The word index over the table `chunks`."""
         ...
 
     async def open(self) -> None:
@@ -175,7 +167,7 @@ class Database(Protocol):
         """Run one writing statement; gives the rows of its RETURNING clause after the commit."""
         ...
 
-    async def write(self, *statements: Statement, subject: str | None = None) -> list[list[Row]]:
+    async def write(self, *statements: Statement | Rows, subject: str | None = None) -> list[list[Row]]:
         """Run all statements in order, or none; gives each one's RETURNING rows after the commit.
 
         A connection that is lost meanwhile is replaced and the list run again, never twice: whether the first try was

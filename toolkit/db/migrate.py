@@ -32,6 +32,7 @@ _FILE = re.compile(r"(?P<version>\d{4})_(?P<name>\w+)(?:\.(?P<dialect>sqlite|pos
 _TABLE = re.compile(
     r"^\s*CREATE\s+(?:(?:VIRTUAL|UNLOGGED)\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(\w+)", re.IGNORECASE | re.MULTILINE
 )
+_DROPPED = re.compile(r"(?im)^\s*DROP TABLE (?:IF EXISTS )?(\w+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,5 +137,8 @@ def failed(migration: Migration, reason: object) -> MigrationError:
 
 
 def tables(known: Sequence[Migration]) -> frozenset[str]:
-    """The names of all tables that the migrations make, and of the one that remembers them."""
-    return frozenset({"schema_migrations", *(name for m in known for name in _TABLE.findall(m.sql))})
+    """The names of all tables that the migrations make and do not drop, and of the one that remembers them."""
+    names = {"schema_migrations"}
+    for migration in known:
+        names = (names | set(_TABLE.findall(migration.sql))) - set(_DROPPED.findall(migration.sql))
+    return frozenset(names)

@@ -1,35 +1,80 @@
 """How documents come in: found, read, cut and kept, several at once."""
 
 import asyncio
-import hashlib
 import inspect
-import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import TypeAlias
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from toolkit.errors import Conflict, IngestError
-from toolkit.search import loader, plan
-from toolkit.search.chunker import VERSION, cut, document_id
+from toolkit.db import Database
+from toolkit.errors import ConfigError, Conflict, IngestError
+from toolkit.search import plan
+from toolkit.search.collection import key_of
+from toolkit.search.cutting.chunker import document_id
 from toolkit.search.documents import Document, IngestProgress, IngestReport
-from toolkit.search.folder import Skipped
+from toolkit.search.embedding import Embedders
+from toolkit.search.gathering import KEEPERS, Gathering
 from toolkit.search.plan import Ingestible, Job, Names
-from toolkit.search.store import DocumentStore, Known, Prepared, checked_name
+from toolkit.search.preparing import Runs, parts, prepared
+from toolkit.search.reading import loader
+from toolkit.search.reading.folder import Skipped
+from toolkit.search.reading.readers import Broken, Readers
+from toolkit.search.reading.web import Web
+from toolkit.search.store import DocumentStore, Known, Prepared, Run
+
+if TYPE_CHECKING:
+    from toolkit.search.embedding.sources import Function
 
 OnProgress: TypeAlias = Callable[[IngestProgress], Awaitable[None] | None]
 """Told after every document; a function or a coroutine function."""
 
 IN_FLIGHT = 32
-"""Documents worked on at once: enough for the database to commit several together, few enough to fit in memory."""
+"""Files worked on at once: enough to keep the disk busy, few enough to fit in memory."""
 
-_ADVICE = f"give Markdown, text, code or notebooks, in UTF-8, of at most {loader.MOST_BYTES // 1_000_000} MB each."
+KEEPERS_FAR = 6
+"""Batches that are kept at once where other processes take their words: those that are on their way, too."""
+
+_ADVICE = (
+    "give text, Markdown, HTML, PDF, Office files, tables, code or notebooks, of at most "
+    f"{loader.MOST_BYTES // 1_000_000} MB of text or 100 MB of PDF and Office."
+)
 
 
 class Documents(DocumentStore):
-    """The documents that are searched, and the door through which they come in."""
+    """The documents that are searched, and the door through which they come in.
+
+    Args:
+        db: where they are kept.
+        embedders: makes their vectors; None: one that asks nobody else.
+        environ: says from which hosts pages may be read.
+    """
+
+    def __init__(
+        self, db: Database, embedders: Embedders | None = None, *, environ: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        super().__init__(db)
+        self._embedders = embedders
+        self._environ = environ
+
+    def embedder(self, name: str, function: "Function") -> None:
+        """Name a function that makes vectors of texts, for `TOOLKIT_EMBEDDING_MODEL` or a collection.
+
+        Args:
+            name: letters, digits, `_`, `.` and `-`; other vectors need another name.
+            function: texts to one vector each, in order; a coroutine function or a plain one.
+
+        Raises:
+            ConfigError: it cannot be called so.
+        """
+        if self._embedders is None:
+            raise ConfigError("These documents have no embedders; open them with a Toolkit.")
+        self._embedders.register(name, function)
 
     async def ingest(
         self,
@@ -37,6 +82,9 @@ class Documents(DocumentStore):
         *,
         collection: str = "default",
         progress: OnProgress | None = None,
+        workers: int = 0,
+        readers: Runs | None = None,
+        owner: str | None = None,
     ) -> IngestReport:
         """Read files, folders, texts or documents; what has not changed is not touched.
 
@@ -47,34 +95,52 @@ class Documents(DocumentStore):
             what: the path of a file or folder, a text of several words, a document, or several of these.
             collection: the named set that they belong to.
             progress: told after every document.
+            workers: processes that read files; 0: threads of this one, and a child for what could harm it.
+            readers: who reads instead, e.g. a cluster; it stays open.
+            owner: whose the collection is; None: everyone's.
 
         Raises:
             IngestError: a path does not exist, or nothing of it all can be read; the message says why.
             Conflict: a document has the source of one that is a file.
         """
         items = [what] if isinstance(what, str | PathLike | Document) else list(what)
-        try:
-            return await self._ingest(items, checked_name(collection), progress)
-        except Conflict:
-            # Another ingest has just given the same name to its folder. Now that is known, and ours gets another.
-            return await self._ingest(items, collection, progress)
+        key = key_of(collection, owner)
+        async with AsyncExitStack() as open_ones:
+            runs: Runs = await open_ones.enter_async_context(Readers(workers)) if readers is None else readers
+            reading = _Reading(runs, far=bool(readers or workers), at_once=getattr(runs, "at_once", IN_FLIGHT))
+            try:
+                report = await self._ingest(items, key, reading, progress)
+            except Conflict:
+                # Another ingest has just given the same name to its folder. Now that is known, and ours gets another.
+                report = await self._ingest(items, key, reading, progress)
+            await self.index.tidy(key)
+            return report
 
-    async def _ingest(self, items: Sequence[Ingestible], collection: str, progress: OnProgress | None) -> IngestReport:
+    async def _ingest(
+        self, items: Sequence[Ingestible], collection: str, reading: "_Reading", progress: OnProgress | None
+    ) -> IngestReport:
         work = await self._plan(items, collection)
         tally = _Tally(len(work.jobs), progress, work.skipped)
-        waiting = iter(work.jobs.items())
+        waiting = iter(parts(work.jobs, far=reading.far))
+        keep = partial(self.put_many, run=_elsewhere(reading.runs)) if reading.far else self.put_many
+        keepers = KEEPERS_FAR if reading.far else KEEPERS
+        gathering = Gathering(keep, lambda each: tally.count(work.jobs[each.id], each), keepers=keepers)
 
         async def take_turns() -> None:
-            for own_id, job in waiting:
-                await self._take(own_id, job, collection, tally)
+            for part in waiting:
+                for own_id, outcome in await prepared(reading.runs, part, collection):
+                    if isinstance(outcome, Prepared):
+                        await gathering.add(outcome)
+                    else:
+                        await tally.count(work.jobs[own_id], outcome)
 
         try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(IN_FLIGHT, len(work.jobs))):
+            async with gathering.open(), asyncio.TaskGroup() as group:
+                for _ in range(min(reading.at_once, len(work.jobs))):
                     group.create_task(take_turns())
         except ExceptionGroup as failures:
-            raise failures.exceptions[0] from None
-        removed = [await self.forget(tree.root, tree.gone(tally)) for tree in work.trees]
+            raise _first(failures) from None
+        removed = [await self.forget(collection, tree.root, tree.gone(tally)) for tree in work.trees]
         if not tally.documents and not sum(removed):
             raise _nothing(items, tally.skipped)
         return tally.report(sum(removed))
@@ -83,6 +149,9 @@ class Documents(DocumentStore):
         work = _Work()
         names = Names(await self.roots(collection))
         for item in items:
+            if url := plan.address(item):
+                await self._look_at_page(url, collection, work, alone=len(items) == 1)
+                continue
             found = await asyncio.to_thread(plan.look, item)
             if isinstance(found, Document):
                 source = loader.clean(found.source)
@@ -103,6 +172,17 @@ class Documents(DocumentStore):
                 work.trees.append(_Tree(place.root, place.source(found.path).partition("/")[2], known))
         return work
 
+    async def _look_at_page(self, url: str, collection: str, work: "_Work", *, alone: bool) -> None:
+        try:
+            page = await Web.configured(self._environ).fetch(url)
+        except IngestError as error:
+            if alone:
+                raise
+            work.skipped.append((url, Skipped(Path(url), str(error).rstrip("."), unseen=True)))
+            return
+        own_id = document_id(collection, page.source)
+        work.jobs[own_id] = Job(page.source, page, known=await self.known_id(own_id))
+
     async def _elsewhere(self, collection: str, roots: Sequence[str]) -> dict[str, str]:
         """Ids of the documents of `roots` by the path of their file."""
         return {
@@ -111,47 +191,31 @@ class Documents(DocumentStore):
             for source, known in (await self.known(collection, root)).items()
         }
 
-    async def _take(self, own_id: str, job: Job, collection: str, tally: "_Tally") -> None:
-        prepared = await asyncio.to_thread(_prepare, own_id, job, collection)
-        if isinstance(prepared, Prepared):
-            await self.put(prepared)
-        await tally.count(job, prepared)
+
+def _first(failures: BaseExceptionGroup) -> BaseException:
+    """The first of several failures, or of those within."""
+    first = failures.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
-def _prepare(own_id: str, job: Job, collection: str) -> Prepared | Skipped | Known:
-    """A job's document, ready to be kept; what is known of it if it has not changed; or why it cannot be kept."""
-    given = job.content
-    data = _data(given) if isinstance(given, Document) else loader.read(given)
-    if isinstance(data, Skipped):
-        return data
-    digest = hashlib.sha256(VERSION.encode() + b"\0" + data).hexdigest()
-    if job.known and job.known.content_hash == digest:
-        return job.known
-    if isinstance(given, Document):
-        document: Document | Skipped = _cleaned(given, job.source)
-    else:
-        document = loader.parse(data, given, job.source)
-    if isinstance(document, Skipped):
-        return document
-    path = "" if isinstance(given, Document) else plan.key(given)
-    chunks = cut(document, collection)
-    return Prepared(document, chunks, own_id, collection, digest, len(data), job.root, path, job.replaces)
+def _elsewhere(runs: Runs) -> Run:
+    """Takes words where files are read, and here if that fails."""
+
+    async def run(function: Callable[..., Any], *args: Any) -> Any:
+        try:
+            return await runs.run(function, *args)
+        except Broken:
+            return await asyncio.to_thread(function, *args)
+
+    return run
 
 
-def _data(document: Document) -> bytes:
-    """All that a document says, as bytes that change with it."""
-    try:
-        fields = {name: getattr(document, name) for name in Document.__slots__}
-        return json.dumps(fields | {"metadata": dict(document.metadata)}).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise IngestError(f"The metadata of {document.source!r} cannot be kept as JSON ({error}).") from error
+class _Reading(NamedTuple):
+    """Who reads, whether elsewhere, and how much at a time."""
 
-
-def _cleaned(document: Document, source: str) -> Document | Skipped:
-    text = loader.clean(document.text)
-    if not text.strip():
-        return Skipped(Path(source), "empty")
-    return replace(document, source=source, text=text, title=loader.clean(document.title))
+    runs: Runs
+    far: bool
+    at_once: int
 
 
 @dataclass(slots=True)

@@ -11,14 +11,16 @@ from typing import TypeAlias
 
 from toolkit.errors import IngestError
 from toolkit.search.documents import Document
-from toolkit.search.folder import Skipped, walk
-from toolkit.search.loader import clean, from_text
+from toolkit.search.reading.folder import Skipped, walk
+from toolkit.search.reading.loader import clean, from_text
+from toolkit.search.reading.web import Fetched
 from toolkit.search.store import Known
 
 Ingestible: TypeAlias = str | PathLike[str] | Document
 """A path, a text, or a document."""
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # one slash: a `Path` of an address has lost the other
+_PAGE = re.compile(r"(?i)https?://\S+$")
 _FEW_WORDS = 4
 _LONG_PATH = 260
 
@@ -29,14 +31,14 @@ class Job:
 
     Attributes:
         source: its name in the collection.
-        content: the document, or the file that holds it.
+        content: the document, the file that holds it, or what an address gave.
         root: the folder or file given to `ingest`; empty for a document that is no file.
         known: what is kept of it, None if it is new.
         replaces: ids of documents that were made of the same file for another root.
     """
 
     source: str
-    content: Document | Path
+    content: Document | Path | Fetched
     root: str = ""
     known: Known | None = None
     replaces: tuple[str, ...] = ()
@@ -49,6 +51,12 @@ class Found:
     path: Path
     is_folder: bool
     files: Sequence[Path | Skipped]
+
+
+def address(item: Ingestible) -> str | None:
+    """The address of a page, if `item` is one: a string without a line end that begins with `http://` or `https://`."""
+    text = item if isinstance(item, str) else ""
+    return text.strip() if _PAGE.match(text.strip()) and "\n" not in text.strip() else None
 
 
 def look(item: Ingestible) -> Document | Found:
@@ -67,7 +75,7 @@ def look(item: Ingestible) -> Document | Found:
     if isinstance(item, str) and "\n" in text:
         return from_text(text)
     if _ADDRESS.match(text):
-        raise IngestError(f"{text} is an address, and pages cannot be fetched yet; download it and give its path.")
+        raise IngestError(f"{text} is an address that is not fetched; download it and give its path.")
     try:
         path = Path(text).expanduser().resolve()
         exists = bool(text.strip()) and path.exists()

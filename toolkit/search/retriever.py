@@ -1,139 +1,129 @@
 """From a question to the chunks that fit it."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from toolkit.db import Database, Match, as_json
-from toolkit.errors import ConfigError
-from toolkit.search.documents import Hit
-from toolkit.search.store import checked_name, no_collection
-from toolkit.terms import terms
+from toolkit.db import Database
+from toolkit.search.documents import Hits
+from toolkit.search.embedding import Embedders
+from toolkit.search.ranking.mode import Mode
+from toolkit.search.ranking.rerankers import Rerank
+from toolkit.search.store import DocumentStore
+from toolkit.search.wish import MOST_HITS, Rewriter, Where, wish
 
-MOST_HITS = 1_000
-"""The largest `top_k`: a list that long is read by a program, and more is a job for SQL."""
+if TYPE_CHECKING:
+    from toolkit.search.finding import Finder
 
-COLUMNS = ("kind", "language", "source", "title")
-"""What a filter may name beside the keys of a document's own metadata; these names win."""
-
-_IDS_AT_ONCE = 500
+__all__ = ["MOST_HITS", "Rerank", "Retriever", "Rewriter", "Where"]
 
 
 class Retriever:
-    """Finds chunks by the words that they share with a question; which is all that it does by itself.
+    """Finds chunks by the words and the meaning that they share with a question.
+
+    A chunk is found by its words as soon as its document is kept. Its meaning counts from the moment that it is known:
+    where the best chunks by words have no vector yet, a search has them made while it waits for a quarter of a second,
+    and they are kept. Where no meaning can be had, words alone rank, and the hits say so.
 
     Args:
         db: where the documents are kept.
+        documents: the store of them; None makes one over `db`.
+        embedders: who makes meanings; None: words alone are compared.
+        rewriter: says a query in other ways, by a model; None: there is none.
+        lacking: told the keys of collections in which chunks have no vector yet.
     """
 
-    def __init__(self, db: Database) -> None:
+    def __init__(
+        self,
+        db: Database,
+        documents: DocumentStore | None = None,
+        embedders: Embedders | None = None,
+        *,
+        rewriter: Rewriter | None = None,
+        lacking: Callable[..., None] = lambda *_keys: None,
+    ) -> None:
         self._db = db
+        self._documents = documents or DocumentStore(db)
+        self._embedders = embedders
+        self._rewriter = rewriter
+        self._lacking = lacking
+        self._made: Finder | None = None
 
     async def search(
         self,
         query: str,
         *,
-        collection: str | Sequence[str] | None = None,
+        collection: Where | None = None,
         top_k: int = 5,
         where: Mapping[str, Any] | None = None,
-    ) -> list[Hit]:
+        cursor: str | None = None,
+        diversity: float = 0.0,
+        neighbors: int = 0,
+        highlight: bool = True,
+        rerank: str | Rerank | None = None,
+        mode: Mode = "hybrid",
+        rewrite: bool = False,
+        owner: str | None = None,
+    ) -> Hits:
         """The chunks that fit `query` best, best first; of equally good ones the order is always the same.
 
+        A quoted phrase, and an identifier that is all that is asked for, are meant as they are written: chunks that
+        have them so come first.
+
         Args:
-            query: words, a question, code; any text with a word in it.
-            collection: where to look, one name or several; None is everywhere.
+            query: words, a question, code, a stack trace; any text with a word in it.
+            collection: where to look: one name, several, or several with how much each counts, e.g.
+                `{"handbook": 1.0, "mail": 0.5}`; None is everywhere.
             top_k: how many at most, 1 to `MOST_HITS`.
-            where: equalities that a hit's document must satisfy, on `COLUMNS` or on its metadata, e.g.
-                `{"kind": "code", "lang": "en"}`.
+            where: what a hit's document must satisfy, e.g. `{"kind": "code", "lang": "en"}`.
+            cursor: that of the page before gives the next one, with the same other arguments. What was shown is not
+                shown again, whatever is added meanwhile.
+            diversity: 0 to 1; above 0, hits that say the same as a better one give way to others.
+            neighbors: how many chunks before and after each hit are given with it.
+            highlight: mark where the query's words stand.
+            rerank: who reads the best `rerankers.DEPTH` hits and puts them in order: `sentence-transformers/MODEL`,
+                `fastembed/MODEL`, or a function of the query and the texts.
+            mode: `"hybrid"`, or `"lexical"` for words alone, or `"semantic"` for meaning alone.
+            rewrite: have a model say the query in other ways, too.
+            owner: who searches: finds what is theirs beside what is everyone's, and nobody else's.
 
         Raises:
-            ConfigError: `query` has no word, `top_k` is out of bounds, or `where` compares with a list or an object.
+            ConfigError: an argument cannot be used as given; the message says which, and what can be.
             NotFound: no such collection, or nothing was ingested yet; the message says what there is.
         """
-        if not 1 <= top_k <= MOST_HITS:
-            raise ConfigError(f"top_k is {top_k}; it must be 1 to {MOST_HITS}.")
-        wanted = terms(query)
-        if not wanted:
-            raise ConfigError("The query has no words; say in a few of them what to look for.")
-        names = None if collection is None else [collection] if isinstance(collection, str) else list(collection)
-        await self._check(names)
-        if where:
-            matches = await self._filtered(wanted, names, top_k, await self._allowed(where))
-        else:
-            matches = await self._db.lexical.match(wanted, collections=names, top_k=top_k)
-        return await self._hits(matches)
+        asked = wish(
+            query,
+            collection=collection,
+            top_k=top_k,
+            where=where,
+            cursor=cursor,
+            diversity=diversity,
+            neighbors=neighbors,
+            highlight=highlight,
+            rerank=rerank,
+            mode=mode,
+            rewrite=rewrite,
+            owner=owner,
+        )
+        found = await self._documents.find(asked.names, owner)
+        weights = [asked.weights.get(each.name, 1.0) for each in found]
+        finder = self._made or await self._finder()
+        return await finder.find(asked, [each.key for each in found], weights)
 
-    async def _check(self, names: Sequence[str] | None) -> None:
-        """Raise NotFound if one of the collections, or any at all, is missing."""
-        sql = "SELECT collection FROM documents WHERE CAST(:name AS TEXT) IS NULL OR collection = :name LIMIT 1"
-        asked = [None] if names is None else [checked_name(name) for name in names]
-        for name, row in zip(
-            asked, await asyncio.gather(*(self._db.fetch_one(sql, name=n) for n in asked)), strict=True
-        ):
-            if row is None:
-                rows = await self._db.fetch_all("SELECT DISTINCT collection FROM documents ORDER BY collection")
-                raise no_collection(name or "", [each["collection"] for each in rows])
+    async def close(self) -> None:
+        """Let go of vectors that are being made, and wait for those that are being kept."""
+        if self._made:
+            await self._made.close()
 
-    async def _allowed(self, where: Mapping[str, Any]) -> set[str]:
-        """Ids of the documents that satisfy `where`; compared here, since the databases ask JSON differently."""
-        for key, value in where.items():
-            if not (value is None or isinstance(value, str | int | float | bool)):
-                raise ConfigError(f"where compares {key!r} with {value!r}; it can compare with a text or number only.")
-        rows = await self._db.fetch_all("SELECT id, kind, language, source, title, metadata FROM documents")
-        return {row["id"] for row in rows if all(_same(_field(row, key), value) for key, value in where.items())}
-
-    async def _filtered(
-        self, wanted: Sequence[str], names: Sequence[str] | None, top_k: int, allowed: set[str]
-    ) -> list[Match]:
-        """The best matches within the allowed documents: more and more are asked for until enough are among them."""
-        asked = top_k * 4
-        while allowed:
-            matches = await self._db.lexical.match(wanted, collections=names, top_k=asked)
-            kept = [match for match in matches if match.chunk_id.rpartition("-")[0] in allowed]
-            if len(kept) >= top_k or len(matches) < asked:
-                return kept[:top_k]
-            asked *= 8
-        return []
-
-    async def _hits(self, matches: Sequence[Match]) -> list[Hit]:
-        rows: dict[str, Mapping[str, Any]] = {}
-        for start in range(0, len(matches), _IDS_AT_ONCE):
-            ids = {f"id{n}": match.chunk_id for n, match in enumerate(matches[start : start + _IDS_AT_ONCE])}
-            # Only the names of the values are put into the text.
-            found = await self._db.fetch_all(
-                f"""
-                SELECT chunks.id, chunks.document_id, chunks.collection, chunks.heading, chunks.text,
-                       chunks.line_start, chunks.line_end, documents.source, documents.title
-                  FROM chunks
-                  JOIN documents ON documents.id = chunks.document_id
-                 WHERE chunks.id IN ({", ".join(f":{name}" for name in ids)})
-                """,  # noqa: S608 - see above
-                **ids,
-            )
-            rows |= {row["id"]: row for row in found}
-        # A chunk may have been removed since it matched.
-        kept = sorted((m for m in matches if m.chunk_id in rows), key=lambda m: (-m.score, m.chunk_id))
-        return [_hit(rows[match.chunk_id], match.score / kept[0].score) for match in kept]
+    async def _finder(self) -> "Finder":
+        found = await asyncio.to_thread(_finder)
+        if self._made is None:  # another search may have been faster
+            self._made = found(self._db, self._documents.index, self._embedders, self._rewriter, self._lacking)
+        return self._made
 
 
-def _hit(row: Mapping[str, Any], score: float) -> Hit:
-    return Hit(
-        chunk_id=row["id"],
-        document_id=row["document_id"],
-        source=row["source"],
-        title=row["title"],
-        heading=row["heading"],
-        lines=(row["line_start"], row["line_end"]),
-        text=row["text"],
-        score=round(score, 4),
-        collection=row["collection"],
-    )
+def _finder() -> "type[Finder]":
+    # numpy and the index take 0.2 s to import: a program that searches nothing need not wait for them.
+    from toolkit.search.finding import Finder  # noqa: PLC0415 - see above
 
-
-def _field(row: Mapping[str, Any], key: str) -> Any:
-    return row[key] if key in COLUMNS else as_json(row["metadata"]).get(key)
-
-
-def _same(kept: Any, wanted: Any) -> bool:
-    """Equality as JSON has it: 1 is 1.0, but true is not 1."""
-    return kept == wanted and isinstance(kept, bool) == isinstance(wanted, bool)
+    return Finder

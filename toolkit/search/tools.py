@@ -11,7 +11,7 @@ from toolkit.errors import ToolArgumentsError
 from toolkit.messages import Json
 from toolkit.search.documents import Chunk, Document, Hit, IngestProgress, IngestReport
 from toolkit.search.ingest import Documents
-from toolkit.search.loader import from_text
+from toolkit.search.reading.loader import from_text
 from toolkit.search.retriever import Retriever
 from toolkit.search.store import MOST_NEIGHBORS
 from toolkit.terms import telling_words
@@ -35,6 +35,7 @@ def search_tools(documents: Documents, retriever: Retriever) -> list[Tool]:
 def _reading(documents: Documents, retriever: Retriever) -> list[Tool]:
     @tool(title="Search the documents", read_only=True, idempotent=True, presets=_PRESETS)
     async def semantic_search(
+        context: ToolContext,
         query: Annotated[str, Field(min_length=1, description="A question, words or code")],
         collection: Annotated[str, Field(description="Where to look; empty: everywhere")] = "",
         top_k: Annotated[int, Field(ge=1, le=50, description="How many hits")] = 5,
@@ -43,7 +44,7 @@ def _reading(documents: Documents, retriever: Retriever) -> list[Tool]:
         ] = "concise",
     ) -> ToolResult:
         """Search the ingested documents and code for passages about something. Gives chunk ids, sources and lines, best first; read more with get_chunk."""  # noqa: E501 - one paragraph is one description
-        hits = await retriever.search(query, collection=collection or None, top_k=top_k)
+        hits = await retriever.search(query, collection=collection or None, top_k=top_k, owner=context.owner)
         found = [_hit(hit, query if response_format == "concise" else None) for hit in hits]
         text = "\n\n".join(f"{_head(hit)} (score {hit['score']:.2f})\n{hit['text']}" for hit in found)
         return ToolResult(text or f"Nothing fits {query!r}.", {"hits": found})
@@ -175,7 +176,7 @@ def snippet(hit: Hit, query: str) -> tuple[int, int, str]:
     text = "\n".join(lines[best[0] : best[1]]).rstrip()
     if len(text) > SNIPPET:
         text = _cut(text, wanted)
-    if hit.lines[0] == hit.lines[1]:
+    if hit.text.count("\n") != hit.lines[1] - hit.lines[0]:  # a long line in pieces, or lines of another form
         return (*hit.lines, text)
     return hit.lines[0] + best[0], hit.lines[0] + best[0] + text.count("\n"), text
 

@@ -29,10 +29,11 @@ from toolkit.jobs.jobs import Jobs
 from toolkit.messages import Attempt, Caller, ChatRequest, Image, Json, Message, Reply, ToolCall, Usage
 from toolkit.models.catalog import Catalog
 from toolkit.prompts.library import Prompts
-from toolkit.search.chunker import document_id
+from toolkit.search.cutting.chunker import document_id
 from toolkit.search.documents import Document
 from toolkit.search.ingest import Documents
 from toolkit.search.retriever import Retriever
+from toolkit.search.vectors import Quantised, quantise
 from toolkit.sessions.store import Sessions
 from toolkit.settings import Settings
 from toolkit.usage.cache import Cached, ResponseCache
@@ -82,7 +83,26 @@ async def fill(db: Database) -> None:
     documents = Documents(db)
     await documents.ingest(DOCUMENTS)
     await documents.ingest(DOCUMENTS[0], collection=ODD[:5])
+    await _fill_index(documents)
     await _fill_later_rooms(db, ledger, sessions, own.id)
+
+
+async def _fill_index(documents: Documents) -> None:
+    """Put rows into the tables of the search index: what is sealed, and what came behind it."""
+    index, embedder = documents.index, "tests/four"
+    (state,) = await index.sync(["default"])
+    found = state.unembedded(2)
+    await index.keep_vectors("default", embedder, found.hashes, _vectors(len(found.hashes)))
+    await index.seal("default")
+    await documents.ingest(Document("later.txt", "Herons fish."))
+    (state,) = await index.sync(["default"])
+    found = state.unembedded(1)
+    await index.claim("default", embedder, found.hashes, seconds=TEN_YEARS)
+    await index.close()
+
+
+def _vectors(count: int) -> Quantised:
+    return quantise([[0.5, 0.5, 0.5, -0.5]] * count)
 
 
 async def _fill_later_rooms(db: Database, ledger: Ledger, sessions: Sessions, session_id: str) -> None:

@@ -14,6 +14,7 @@ from toolkit.db.moving.shape import Table, values_of
 Key: TypeAlias = tuple[Any, ...]
 
 FIRST_ROWS = 64  # of the first page, whose rows may be long
+FIRST_BLOBS = 4  # the same of a table that holds bytes
 MOST_ROWS = 500  # in a page; also in a transaction
 MOST_BYTES = 4_000_000  # that a page should have, so that long rows do not fill the memory
 
@@ -36,7 +37,7 @@ class Digest:
 
 async def pages(db: Database, table: Table, after: Key | None = None) -> AsyncIterator[list[Row]]:
     """The rows of `table` in the order of its key in `db`, some hundreds at a time, from behind the key `after`."""
-    most = FIRST_ROWS
+    most = FIRST_BLOBS if "BYTEA" in table.columns.values() else FIRST_ROWS
     while True:
         where = values_of(after) if after else {}
         page = await db.fetch_all(table.page(first=not after), limit=most, **where)
@@ -55,8 +56,8 @@ def key_of(table: Table, row: Row) -> Key:
 
 
 def size_of(page: Sequence[Row]) -> int:
-    """About how many bytes of text are in `page`, at least 1."""
-    return sum(len(value) for row in page for value in row.values() if isinstance(value, str)) or 1
+    """About how many bytes are in `page`, at least 1."""
+    return sum(len(value) for row in page for value in row.values() if isinstance(value, str | bytes)) or 1
 
 
 def portable(table: Table, row: Row) -> dict[str, Any]:

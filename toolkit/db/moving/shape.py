@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 from toolkit.db.database import Database, Sql
 from toolkit.db.sqlite.database import SqliteDatabase
 
-# The types that both databases share. What is declared otherwise is a database's own: a row number of SQLite, a word
-# index of Postgres.
-_SHARED = frozenset({"TEXT", "BIGINT", "DOUBLE PRECISION", "BOOLEAN", "TIMESTAMPTZ", "JSONB"})
+# The types that both databases share. What is declared otherwise is a database's own, such as a row number of SQLite.
+_SHARED = frozenset({"TEXT", "BIGINT", "DOUBLE PRECISION", "BOOLEAN", "TIMESTAMPTZ", "JSONB", "BYTEA"})
 
 LEFT_BEHIND = frozenset(
     {
@@ -19,6 +18,7 @@ LEFT_BEHIND = frozenset(
         "rates",  # of the last minute
         "cache",  # whatever is asked again is cached again
         "cache_leases",  # of who is asking at present
+        "embedding_claims",  # of who is embedding at present
     }
 )
 

@@ -11,7 +11,7 @@ import asyncpg
 
 from toolkit import stamps
 from toolkit.db import migrate
-from toolkit.db.database import MigrationStatus, PoolStats, Problem, Row, Sql, Statement
+from toolkit.db.database import MigrationStatus, PoolStats, Problem, Row, Rows, Sql, Statement
 from toolkit.db.postgres import schema as tables
 from toolkit.db.postgres import upkeep
 from toolkit.db.postgres.connect import CONNECT_TIMEOUT, Address, check_server
@@ -20,7 +20,6 @@ from toolkit.db.postgres.lease import Lease
 from toolkit.db.postgres.line import GIVING_BACK, Line
 from toolkit.db.postgres.listen import Feed
 from toolkit.db.postgres.schema import Connection
-from toolkit.db.postgres.search import PostgresLexicalIndex
 from toolkit.db.postgres.sql import Renderer
 from toolkit.db.postgres.transaction import Job
 from toolkit.db.postgres.writer import Writer
@@ -86,7 +85,6 @@ class PostgresDatabase:
         self._idle: asyncio.Event | None = None  # set when the last of them ends; there while somebody closes
         self._slow = SlowQueries(slow_ms)
         self._reads = 0
-        self._lexical = PostgresLexicalIndex(self)
 
     @property
     def url(self) -> str:
@@ -97,11 +95,6 @@ class PostgresDatabase:
     def dialect(self) -> str:
         """`"postgres"`."""
         return "postgres"
-
-    @property
-    def lexical(self) -> PostgresLexicalIndex:
-        """The word index over the table `chunks`."""
-        return self._lexical
 
     async def open(self) -> None:
         """See `Database.open`."""
@@ -160,7 +153,7 @@ class PostgresDatabase:
         """See `Database.execute`."""
         return (await self.write(Statement(sql, values)))[0]
 
-    async def write(self, *statements: Statement, subject: str | None = None) -> list[list[Row]]:
+    async def write(self, *statements: Statement | Rows, subject: str | None = None) -> list[list[Row]]:
         """See `Database.write`."""
         await self._ready()
         if not statements or not self._writer:

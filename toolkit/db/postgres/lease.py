@@ -140,7 +140,7 @@ class Lease:
             sizes: their bytes, each at most.
         """
         if len(executions) == 1 or not (form.silent or form.tagged):
-            return [[dict(row.items()) for row in await self.fetch(form.sql, values)] for values in executions]
+            return await self._one_by_one(form, executions)
         if sum(sizes) <= PIPELINE:
             return await self._pipeline(form, executions)
         results: list[list[Row]] = []
@@ -152,7 +152,12 @@ class Lease:
             size += more
         return results + await self._pipeline(form, executions[first:])
 
+    async def _one_by_one(self, form: Form, executions: Sequence[Sequence[Any]]) -> list[list[Row]]:
+        return [[dict(row.items()) for row in await self.fetch(form.sql, values)] for values in executions]
+
     async def _pipeline(self, form: Form, executions: Sequence[Sequence[Any]]) -> list[list[Row]]:
+        if len(executions) == 1:  # it may be larger than a pipeline, and is sent in one piece like this
+            return await self._one_by_one(form, executions)
         began = self._begin(form.sql)
         results: list[list[Row]] = [[] for _ in executions]
         try:

@@ -7,13 +7,14 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from toolkit.db.binding import PARTS, Binder, Converter
-from toolkit.db.database import Sql
+from toolkit.db.binding import PARTS, Binder, Converter, columns_of
+from toolkit.db.database import Rows, Sql
 from toolkit.db.statements import json_text, utc
 
 TAG = "toolkit tag"  # the column that says to which of many executions a row belongs
 
 _CONVERTERS: dict[type, Converter] = {dict: json_text, list: json_text, datetime: utc}
+_BY_DECLARATION: dict[str, Converter] = {"JSONB": json_text, "TIMESTAMPTZ": utc}
 _OVERHEAD = 50  # bytes around a value, and around a statement, at most
 
 _TOKEN = re.compile(rf"(?xsi){PARTS} | \b(?P<verb>(?:FROM|JOIN|INTO|UPDATE)\s+)(?P<table>[a-z_]\w*)\b")
@@ -54,6 +55,7 @@ class Renderer:
         self._tables = tables
         self._binder = lru_cache(maxsize=1024)(_binder)
         self._form = lru_cache(maxsize=1024)(self._write)
+        self._insert = lru_cache(maxsize=256)(self._write_insert)
 
     def render(self, sql: str | Sql, values: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
         """The statement as asyncpg runs it, and its values in order."""
@@ -65,6 +67,27 @@ class Renderer:
         text = sql if isinstance(sql, str) else sql.postgres
         bound, structured, size = self._binder(text).bind(values)
         return self._form(text, structured), bound, size + _OVERHEAD * (len(bound) + 1)
+
+    def prepare_rows(self, rows: Rows) -> tuple[Form, Sequence[Any], int]:
+        """The same for many new rows: one statement whose values are the columns, each as an array."""
+        form = self._insert(rows.table, tuple(rows.columns.items()), rows.conflict)
+        if not rows.values:
+            return form, [[] for _ in rows.columns], _OVERHEAD
+        columns, size = columns_of(rows, _BY_DECLARATION)
+        return form, columns, size + _OVERHEAD * (len(columns) + 1) + 8 * len(columns) * len(rows.values)
+
+    def _write_insert(self, table: str, columns: Sequence[tuple[str, str]], conflict: str) -> Form:
+        names = ", ".join(name for name, _ in columns)
+        # JSON goes by way of text, as in `_write`.
+        arrays = ", ".join(
+            f"CAST(${place} AS {'TEXT' if kind == 'JSONB' else kind}[])" for place, (_, kind) in enumerate(columns, 1)
+        )
+        given = ", ".join(f"CAST({name} AS JSONB)" if kind == "JSONB" else name for name, kind in columns)
+        text = (
+            f'INSERT INTO "{self._schema}".{table} ({names}) '  # noqa: S608 - names from the code
+            f"SELECT {given} FROM unnest({arrays}) AS given ({names}) {conflict}"
+        )
+        return Form(text, silent=True, tagged="")
 
     def _write(self, sql: str, structured: tuple[str, ...]) -> Form:
         names = self._binder(sql).names

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 
-from toolkit.db.database import Row, Statement
+from toolkit.db.database import Row, Rows, Statement
 from toolkit.db.postgres.failures import Doubtful, is_lost
 from toolkit.db.postgres.lease import HURRY, Lease
 from toolkit.db.postgres.line import Line
@@ -55,7 +55,7 @@ class Job:
     )
 
     def __init__(
-        self, renderer: Renderer, statements: Sequence[Statement], subject: str | None, patience: float
+        self, renderer: Renderer, statements: Sequence[Statement | Rows], subject: str | None, patience: float
     ) -> None:
         forms: list[Form] = []
         self.executions: list[list[Sequence[Any]]] = []
@@ -64,7 +64,15 @@ class Job:
         self.repeatable = True
         self.wakes = False
         for number, statement in enumerate(statements):
-            form, values, size = renderer.prepare(statement.sql, statement.values)
+            if isinstance(statement, Rows):
+                form, values, size = renderer.prepare_rows(statement)
+                self.repeatable = False
+            else:
+                form, values, size = renderer.prepare(statement.sql, statement.values)
+                if statement.unmatched is not None:
+                    self.unmatched[number] = statement.unmatched
+                self.repeatable &= statement.repeatable
+                self.wakes |= statement.wakes
             if forms and forms[-1] is form:
                 self.executions[-1].append(values)
                 self.sizes[-1].append(size)
@@ -72,10 +80,6 @@ class Job:
                 forms.append(form)
                 self.executions.append([values])
                 self.sizes.append([size])
-            if statement.unmatched is not None:
-                self.unmatched[number] = statement.unmatched
-            self.repeatable &= statement.repeatable
-            self.wakes |= statement.wakes
         self.forms = tuple(forms)
         self.shape = (*forms, self.repeatable)
         self.subject = subject

@@ -13,7 +13,7 @@ from typing import Any
 
 from toolkit import stamps
 from toolkit.db import migrate
-from toolkit.db.database import MigrationStatus, PoolStats, Problem, Row, Sql, Statement
+from toolkit.db.database import MigrationStatus, PoolStats, Problem, Row, Rows, Sql, Statement
 from toolkit.db.slow import SlowQueries, SlowQuery
 from toolkit.db.sqlite import schema, upkeep
 from toolkit.db.sqlite.commit import GroupCommit, RunEach
@@ -22,8 +22,7 @@ from toolkit.db.sqlite.driver import Connection
 from toolkit.db.sqlite.failures import Place, in_plain_words, is_damage, not_writable
 from toolkit.db.sqlite.feed import Feed
 from toolkit.db.sqlite.rehearsal import rehearse
-from toolkit.db.sqlite.rows import ready, run_list, run_one
-from toolkit.db.sqlite.search import SqliteLexicalIndex
+from toolkit.db.sqlite.rows import prepared, ready, run_list, run_one
 from toolkit.db.sqlite.thread import ConnectionThread, Work
 from toolkit.errors import ConfigError, DatabaseUnavailable
 
@@ -90,7 +89,6 @@ class SqliteDatabase:
         self._group_commit = GroupCommit(self._place, busy_timeout, self._slow)
         self._reads = self._writes = 0
         self._feed = Feed(self._look)
-        self._lexical = SqliteLexicalIndex(self)
 
     @classmethod
     def from_url(cls, url: str, *, slow_ms: int = 0) -> "SqliteDatabase":
@@ -124,11 +122,6 @@ class SqliteDatabase:
     def dialect(self) -> str:
         """`"sqlite"`."""
         return "sqlite"
-
-    @property
-    def lexical(self) -> SqliteLexicalIndex:
-        """The word index over the table `chunks`."""
-        return self._lexical
 
     async def open(self) -> None:
         """See `Database.open`."""
@@ -170,11 +163,11 @@ class SqliteDatabase:
 
     async def write(
         self,
-        *statements: Statement,
+        *statements: Statement | Rows,
         subject: str | None = None,  # noqa: ARG002 - one writer keeps every order
     ) -> list[list[Row]]:
         """See `Database.write`."""
-        bound = [(*ready(s.sql, s.values), s.unmatched) for s in statements]
+        bound = [prepared(statement) for statement in statements]
         threads = self._threads or await self._ready()
         results: list[list[Row]] = await threads.writer.run(
             lambda connection: run_list(connection.conn, bound, self._slow)

@@ -6,13 +6,14 @@ from functools import lru_cache
 from time import perf_counter
 from typing import Any, TypeAlias
 
-from toolkit.db.binding import Binder, Converter, numbered
-from toolkit.db.database import Row, Sql
+from toolkit.db.binding import Binder, Converter, columns_of, numbered
+from toolkit.db.database import Row, Rows, Sql, Statement
 from toolkit.db.slow import SlowQueries
 from toolkit.db.sqlite.driver import sqlite3
 from toolkit.db.statements import Unmatched, json_text, utc
 
-Ready: TypeAlias = tuple[str, Sequence[Any], Exception | None]  # text, values, what to raise without a row
+Ready: TypeAlias = tuple[str, Sequence[Any], Exception | None, bool]
+"""Text, values, what to raise without a row, and whether the values are many rows."""
 
 
 class NothingDone(Exception):
@@ -22,10 +23,31 @@ class NothingDone(Exception):
         self.error = error
 
 
+def prepared(statement: Statement | Rows) -> Ready:
+    """One step of a list as `run_list` takes it."""
+    if isinstance(statement, Rows):
+        return _insert(statement.table, tuple(statement.columns), statement.conflict), _values(statement), None, True
+    return (*ready(statement.sql, statement.values), statement.unmatched, False)
+
+
 def ready(sql: str | Sql, values: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
     """What SQLite runs, and its values: JSON and times are text, times in UTC and all of one width."""
     text, binder = _prepared(sql if isinstance(sql, str) else sql.sqlite)
     return text, binder.bind(values).values
+
+
+@lru_cache(maxsize=256)
+def _insert(table: str, columns: Sequence[str], conflict: str) -> str:
+    places = ", ".join("?" for _ in columns)
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places}) {conflict}"  # noqa: S608 - names from the code
+
+
+def _values(rows: Rows) -> Sequence[Any]:
+    if not rows.values:
+        return ()
+    columns, _ = columns_of(rows, _BY_DECLARATION)
+    converted = not _BY_DECLARATION.keys().isdisjoint(rows.columns.values())
+    return list(zip(*columns, strict=True)) if converted else rows.values
 
 
 @lru_cache(maxsize=1024)
@@ -43,14 +65,15 @@ def run_list(raw: sqlite3.Connection, statements: Sequence[Ready], slow: SlowQue
         Exception: a later one did; what was done before is for the caller to undo.
     """
     results: list[list[Row]] = []
+    many = False
     try:
-        for sql, values, unmatched in statements:
-            rows = run_one(raw, sql, values, slow)
+        for sql, values, unmatched, many in statements:
+            rows = _run_many(raw, sql, values, slow) if many else run_one(raw, sql, values, slow)
             if unmatched is not None and not rows:
                 raise Unmatched(unmatched)  # noqa: TRY301 - it is a failure like any other of this statement
             results.append(rows)
     except Exception as error:
-        if results:
+        if results or many:  # of many rows some may be there already
             raise
         raise NothingDone(error) from error
     return results
@@ -76,8 +99,16 @@ def run_one(
     return found
 
 
+def _run_many(raw: sqlite3.Connection, sql: str, values: Sequence[Any], slow: SlowQueries) -> list[Row]:
+    began = perf_counter()
+    raw.executemany(sql, values).close()
+    slow.note(sql, perf_counter() - began)
+    return []
+
+
 def _moment(name: str, value: datetime) -> str:
     return utc(name, value).isoformat(timespec="microseconds")
 
 
 _CONVERTERS: dict[type, Converter] = {dict: json_text, list: json_text, datetime: _moment}
+_BY_DECLARATION: dict[str, Converter] = {"JSONB": json_text, "TIMESTAMPTZ": _moment}

@@ -11,8 +11,6 @@ from toolkit.db.sqlite.driver import Connection, sqlite3
 from toolkit.db.sqlite.failures import Place, in_plain_words, is_damage
 from toolkit.errors import ConfigError, DatabaseUnavailable
 
-_REBUILD = "make it anew with the program sqlite3: INSERT INTO {0} ({0}) VALUES ('rebuild')."
-_WORD_INDEXES = "SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL TABLE%USING fts5%' ORDER BY name"
 _ORPHANS = """
 SELECT "table", parent, COUNT(*), MIN(rowid) FROM pragma_foreign_key_check GROUP BY "table", parent ORDER BY 1, 2
 """
@@ -64,9 +62,7 @@ def back_up(connection: Connection, target: Path) -> None:
 
 
 def vacuum(connection: Connection) -> None:
-    """Rewrite the file without gaps, tidy the word indexes, and count what the query planner wants to know."""
-    for (name,) in connection.execute(_WORD_INDEXES).fetchall():
-        connection.execute(f'INSERT INTO "{name}" ("{name}") VALUES (\'optimize\')')  # noqa: S608 - a table's name
+    """Rewrite the file without gaps, and count what the query planner wants to know."""
     connection.execute("VACUUM")
     connection.execute("PRAGMA optimize")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -77,7 +73,7 @@ def check(connection: Connection) -> list[Problem]:
     try:
         problems = list(_damage(connection))
         if not problems:  # what is damaged would only be said again, in other words
-            problems = [*_orphans(connection), *_word_indexes(connection)]
+            problems = list(_orphans(connection))
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise
@@ -106,17 +102,6 @@ def _orphans(connection: Connection) -> Iterator[Problem]:
         yield Problem(
             table, f"{count} of its rows refer to rows of {parent} that are not there; the first is row {row}."
         )
-
-
-def _word_indexes(connection: Connection) -> Iterator[Problem]:
-    for (name,) in connection.execute(_WORD_INDEXES).fetchall():
-        try:
-            # With rank 1 the index is also compared with the texts that it was made of.
-            connection.execute(f'INSERT INTO "{name}" ("{name}", rank) VALUES (\'integrity-check\', 1)')  # noqa: S608 - a name
-        except sqlite3.DatabaseError as error:
-            if not is_damage(error):
-                raise
-            yield Problem(name, f"The word index does not fit its texts; {_REBUILD.format(name)}")
 
 
 def _sync(path: Path) -> None:

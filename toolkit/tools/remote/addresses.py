@@ -16,6 +16,7 @@ from toolkit.errors import ToolError
 _Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _IPV4_COMPATIBLE = ipaddress.IPv6Network("::/96")
+_REFUSAL = 'which tools may not reach; whoever runs this may allow it with "allow_private": true in the handler'
 
 
 class CheckedTransport(httpx2.AsyncBaseTransport):
@@ -26,10 +27,12 @@ class CheckedTransport(httpx2.AsyncBaseTransport):
 
     Args:
         private: addresses of this machine and of private networks may be reached too.
+        refusal: how the message goes on that names one that may not.
     """
 
-    def __init__(self, *, private: bool) -> None:
+    def __init__(self, *, private: bool, refusal: str = _REFUSAL) -> None:
         self._private = private
+        self._refusal = refusal
         self._tls = httpx2.create_ssl_context()
         # One for each name: a connection that was made for one name must not serve another of the same address.
         self._by_name: dict[tuple[str, str, int | None], httpx2.AsyncHTTPTransport] = {}
@@ -47,10 +50,7 @@ class CheckedTransport(httpx2.AsyncBaseTransport):
         addresses = await _addresses(url.host, url.port or (443 if url.scheme == "https" else 80))
         allowed = [each for each in addresses if self._private or is_public(each)]
         if not allowed:
-            raise ToolError(
-                f"{url.host} is an address of a private network ({addresses[0]}), which tools may not reach; "
-                'whoever runs this may allow it with "allow_private": true in the handler.'
-            )
+            raise ToolError(f"{url.host} is an address of a private network ({addresses[0]}), {self._refusal}.")
         for number, address in enumerate(allowed, start=1):
             # The name stays in the header Host, and is what the certificate must be made for.
             pinned = httpx2.Request(
