@@ -57,12 +57,13 @@ def test_a_house_moves_to_postgres_and_back(run: Run, postgres: str, folder: Pat
     assert re.search(r"^Copied \d+ rows in [\d.]+ s\. Both sides are equal\.$", there.stdout, re.MULTILINE)
     assert "Events were not copied" in there.stderr
 
-    answer = run("search", "circuit breaker", "--db", postgres)
-    assert "breaker.md" in answer.stdout, answer.output
     back = json.loads(run("db", "copy", postgres, "sqlite:///back.db", "--json").stdout)
     forth = json.loads(run("db", "copy", home, postgres, "--json").stdout)
     assert (back["tables"], forth["written"]) == (forth["tables"], 0)
     assert "opensesame" not in there.output
+    for url in (postgres, "sqlite:///back.db"):
+        answer = run("search", "circuit breaker", "--db", url)
+        assert "breaker.md" in answer.stdout, answer.output
 
 
 def test_a_copy_that_is_there_already_is_said_to_be(run: Run, folder: Path) -> None:

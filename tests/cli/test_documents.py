@@ -1,11 +1,16 @@
 """`toolkit ingest` and `toolkit search`."""
 
 import json
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Run
+from toolkit.errors import IngestError
+from toolkit.search.documents import IngestReport
+from toolkit.search.following import Ingest
 
 
 def test_ingest_says_what_it_did_and_a_second_time_touches_nothing(run: Run, handbook: Path) -> None:
@@ -76,3 +81,58 @@ def test_a_long_passage_is_shown_by_its_first_lines_and_whole_with_full(run: Run
     assert "river 4" not in short
     assert "… 8 more lines" in short
     assert "river 11" in whole
+
+
+def test_ingest_reads_in_processes(run: Run, handbook: Path) -> None:
+    (handbook / "more.md").write_text("# More\n\nOtters swim.\n")
+
+    result = run("ingest", str(handbook), "-c", "handbook", "--workers", "1")
+
+    assert result.exit_code == 0, result.output
+    assert "1 added, 0 updated, 2 unchanged" in result.stdout
+
+
+def test_ingest_reads_on_a_cluster_or_in_processes_but_not_in_both(run: Run, handbook: Path) -> None:
+    result = run("ingest", str(handbook), "--workers", "2", "--dask", "tcp://127.0.0.1:9")
+
+    assert result.exit_code == 1
+    assert "give --workers or --dask" in result.stderr
+
+
+def test_a_page_cannot_be_watched(run: Run) -> None:
+    result = run("ingest", "https://example.org/x", "--watch")
+
+    assert result.exit_code == 1
+    assert "https://example.org/x cannot be watched" in result.stderr
+
+
+def test_ingest_follows_changes_until_it_is_stopped(run: Run, handbook: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def follow(ingest: Ingest, paths: Sequence[Path]) -> AsyncGenerator[IngestReport | IngestError, None]:
+        yield await ingest(paths)
+        yield IngestError("the folder is away for a moment")
+        (handbook / "more.md").write_text("# More\n\nOtters swim.\n")
+        yield await ingest(paths)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("toolkit.search.following.follow", follow)
+
+    result = run("ingest", str(handbook), "-c", "handbook", "--watch")
+
+    assert result.exit_code == 130
+    first, second = result.stdout.splitlines()
+    assert "0 added, 0 updated, 2 unchanged" in first
+    assert "1 added, 0 updated, 2 unchanged" in second
+    assert "the folder is away for a moment" in result.stderr
+    assert "Stopped. What was read so far is kept" in result.stderr
+
+
+def test_ingest_reads_on_a_cluster(run: Run, handbook: Path) -> None:
+    distributed: Any = pytest.importorskip("distributed", reason="the extra `dask` is not installed")
+    (handbook / "more.md").write_text("# More\n\nOtters swim.\n")
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=True, dashboard_address=":0", host="127.0.0.1"
+    ) as local:
+        result = run("ingest", str(handbook), "-c", "handbook", "--dask", local.scheduler_address)
+
+    assert result.exit_code == 0, result.output
+    assert "1 added, 0 updated, 2 unchanged" in result.stdout

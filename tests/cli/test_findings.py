@@ -29,7 +29,7 @@ def found(run: Run, about: str, **environ: str) -> list[tuple[str, str]]:
 
 def test_what_nobody_has_configured_is_not_spoken_of(run: Run) -> None:
     said = {finding["about"] for finding in json.loads(run("doctor", "--json").stdout)}
-    assert said <= {"version", "extras", "variables", "database", "models"}
+    assert said <= {"version", "extras", "variables", "database", "models", "search"}
 
 
 def test_limits_are_said_in_words(run: Run) -> None:
@@ -56,16 +56,25 @@ def test_a_redis_that_answers_is_named(run: Run, redis_url: str) -> None:
 
 @pytest.mark.parametrize(("variable", "state"), [("offline", "ok"), ("gone", "broken")])
 def test_a_model_that_a_variable_names_is_looked_for(variable: str, state: str, run: Run) -> None:
-    for name in ("TOOLKIT_SUMMARY_MODEL", "TOOLKIT_EMBEDDING_MODEL"):
-        (last,) = [each for each in found(run, "models", **{name: variable}) if name in each[1]]
-        assert last[0] == state
+    (last,) = [each for each in found(run, "models", TOOLKIT_SUMMARY_MODEL=variable) if "SUMMARY" in each[1]]
+    assert last[0] == state
 
 
-def test_a_cache_says_how_long_it_keeps_and_what_it_lacks(run: Run) -> None:
-    [kept, lacks] = found(run, "cache", TOOLKIT_CACHE_TTL="3600", TOOLKIT_CACHE_SIMILARITY="0.9")
+@pytest.mark.parametrize(
+    ("model", "state", "says"),
+    [("", "ok", "bundled/all-MiniLM-L6-v2, 384 dimensions"), ("offline", "broken", "only words are compared")],
+)
+def test_who_compares_meanings_is_asked_for_a_vector(model: str, state: str, says: str, run: Run) -> None:
+    [(told, text)] = found(run, "search", TOOLKIT_EMBEDDING_MODEL=model)
+    assert told == state
+    assert says in text
+
+
+def test_a_cache_says_how_long_it_keeps_and_how_alike_questions_must_be(run: Run) -> None:
+    [kept, alike] = found(run, "cache", TOOLKIT_CACHE_TTL="3600", TOOLKIT_CACHE_SIMILARITY="0.9")
     assert kept == ("ok", "every answer may be given again for 3,600 s")
-    assert lacks[0] == "note"
-    assert "TOOLKIT_EMBEDDING_MODEL" in lacks[1]
+    assert alike[0] == "ok"
+    assert "0.9 alike, by bundled/all-MiniLM-L6-v2" in alike[1]
 
 
 def test_a_file_of_tools_is_counted_and_its_faults_are_told(run: Run, folder: Path) -> None:

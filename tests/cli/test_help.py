@@ -47,7 +47,10 @@ def test_the_commands_of_the_contract_are_there() -> None:
         "jobs": {"list", "show", "cancel", "resume", "delete"},
         "db": {"copy", "backup", "vacuum", "check", "stats", "prune"},
     }
-    alone = {"demo", "ingest", "search", "ask", "chat", "batch", "usage", "migrate", "doctor", "config"}
+    alone = {
+        *("demo", "ingest", "search", "evaluate", "ask", "chat"),
+        *("batch", "usage", "migrate", "doctor", "config"),
+    }
 
     assert set(cli.commands) == alone | set(families)
     for name, expected in families.items():
@@ -86,7 +89,7 @@ def test_a_wrong_word_ends_with_exit_code_2(run: Run) -> None:
 
 
 def test_help_does_not_load_what_it_does_not_need() -> None:
-    heavy = ("pydantic", "mcp", "rich", "sqlite_utils", "openai", "anthropic", "toolkit.toolkit")
+    heavy = ("pydantic", "mcp", "rich", "numpy", "sqlite_utils", "openai", "anthropic", "toolkit.toolkit")
     script = f"import sys, toolkit.cli; print([m for m in {heavy} if m in sys.modules])"
 
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout

@@ -11,6 +11,7 @@ from toolkit.cli.db import db
 from toolkit.cli.demo import demo
 from toolkit.cli.doctor import doctor
 from toolkit.cli.documents import ingest, search
+from toolkit.cli.evaluate import evaluate
 from toolkit.cli.jobs import jobs
 from toolkit.cli.limits import limits
 from toolkit.cli.migrate import migrate
@@ -37,6 +38,7 @@ for command in (
     demo,
     ingest,
     search,
+    evaluate,
     ask,
     chat,
     batch,

@@ -1,6 +1,7 @@
 """`toolkit ingest` and `toolkit search`: the user's own documents."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,8 +9,10 @@ import click
 
 from toolkit.cli import terminal
 from toolkit.cli.run import database, example, json_output, sentence, with_toolkit
+from toolkit.errors import ConfigError, IngestError
 
 if TYPE_CHECKING:
+    from toolkit.search.cluster import Cluster
     from toolkit.search.documents import Document, Hit, IngestProgress, IngestReport
     from toolkit.toolkit import Toolkit
 
@@ -17,32 +20,96 @@ _SKIPPED_SHOWN = 10
 _LINES_SHOWN = 4
 
 
-@click.command(epilog=example("toolkit ingest docs/ README.md --collection handbook"))
+@click.command(epilog=example("toolkit ingest docs/ README.md --collection handbook", "toolkit ingest docs/ --watch"))
 @click.argument("paths", nargs=-1, required=True, metavar="PATH…")
 @click.option("-c", "--collection", default="default", show_default=True, help="The named set they belong to.")
+@click.option("--workers", default=0, type=click.IntRange(0, 256), help="Processes that read files; else threads do.")
+@click.option(
+    "--dask", metavar="ADDRESS", help="Read on the Dask cluster with this scheduler, e.g. tcp://10.0.0.5:8786."
+)
+@click.option("--watch", is_flag=True, help="Stay, and read what changes, until Ctrl-C.")
 @json_output
 @database
-def ingest(paths: tuple[str, ...], collection: str, as_json: bool) -> None:
-    """Read files and folders into the search index. What has not changed is not touched."""
+def ingest(
+    *, paths: tuple[str, ...], collection: str, workers: int, dask: str | None, watch: bool, as_json: bool
+) -> None:
+    """Read files, folders and web pages into the search index. What has not changed is not touched."""
+    if workers and dask:
+        raise ConfigError("Files are read by processes of this machine or by a cluster; give --workers or --dask.")
+    pages = [path for path in paths if path.startswith(("http://", "https://"))]
+    files = [Path(path) for path in paths if path not in pages]
+    if pages and watch:
+        raise ConfigError(f"{pages[0]} cannot be watched; watch files and folders, and read pages again when you like.")
+
+    def tell(report: "IngestReport") -> None:
+        if as_json:
+            terminal.data(report)
+        else:
+            _tell(report, collection)
+
+    async def work(tk: "Toolkit") -> None:
+        async with _readers(dask, files) as readers:
+            if watch:
+                await _follow(files, lambda some: read_in(tk, some, collection, workers, readers), tell)
+            else:
+                tell(await read_in(tk, [*pages, *files], collection, workers, readers))
+
     try:
-        report = with_toolkit(lambda tk: read_in(tk, [Path(path) for path in paths], collection))
+        with_toolkit(work)
     except KeyboardInterrupt:
         terminal.note("Stopped. What was read so far is kept; the same command goes on from there.")
         raise
-    if as_json:
-        terminal.data(report)
-        return
-    _tell(report, collection)
 
 
-async def read_in(tk: "Toolkit", what: "Sequence[Path | Document]", collection: str) -> "IngestReport":
+async def read_in(
+    tk: "Toolkit",
+    what: "Sequence[str | Path | Document]",
+    collection: str,
+    workers: int = 0,
+    readers: "Cluster | None" = None,
+) -> "IngestReport":
     """Ingest `what` while a bar shows how far it is."""
     with terminal.progress("Reading") as advance:
 
         def show(progress: "IngestProgress") -> None:
             advance(progress.done, progress.total, progress.source)
 
-        return await tk.ingest(what, collection=collection, progress=show)
+        if readers is None:
+            return await tk.ingest(what, collection=collection, progress=show, workers=workers)
+        return await tk.documents.ingest(what, collection=collection, progress=show, readers=readers)
+
+
+@asynccontextmanager
+async def _readers(dask: str | None, files: "Sequence[Path]") -> "AsyncIterator[Cluster | None]":
+    """The cluster that reads, None where this machine does."""
+    if dask is None:
+        yield None
+        return
+    from toolkit.search.cluster import Cluster  # noqa: PLC0415 - Dask costs half a second, and few have it
+
+    cluster = await Cluster.connect(dask)
+    try:
+        for path in files:
+            await cluster.check(path.expanduser().resolve())
+        yield cluster
+    finally:
+        await cluster.aclose()
+
+
+async def _follow(
+    what: "Sequence[Path]",
+    ingest: "Callable[[Sequence[Path]], Awaitable[IngestReport]]",
+    tell: "Callable[[IngestReport], None]",
+) -> None:
+    """Tell of every change until Ctrl-C."""
+    from toolkit.search.following import follow  # noqa: PLC0415 - only who watches needs it
+
+    async with aclosing(follow(ingest, what)) as told:
+        async for found in told:
+            if isinstance(found, IngestError):
+                terminal.note(str(found))
+            else:
+                tell(found)
 
 
 def _tell(report: "IngestReport", collection: str) -> None:

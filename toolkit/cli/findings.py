@@ -43,9 +43,9 @@ async def configured(tk: "Toolkit") -> AsyncIterator[Finding]:
         yield Finding("ok", "limits", f"{whose(limit)} may use {allowed(limit)}")
     for finding in _cache(tk):
         yield finding
-    for name in ("summary_model", "embedding_model"):
-        if named := await model(tk, f"TOOLKIT_{name.upper()}", getattr(tk.settings, name)):
-            yield named
+    if named := await model(tk, "TOOLKIT_SUMMARY_MODEL", tk.settings.summary_model):
+        yield named
+    yield await _embedder(tk)
     for finding in (*_tools(tk), *_folders(tk)):
         yield finding
     for state in await tk.webhooks.states():
@@ -61,6 +61,16 @@ async def model(tk: "Toolkit", variable: str, name: str | None) -> Finding | Non
     except ToolkitError as error:
         return Finding("broken", "models", f"{variable} cannot be used: {error}")
     return Finding("ok", "models", f"{variable} is {name!r}")
+
+
+async def _embedder(tk: "Toolkit") -> Finding:
+    """Whether meanings can be compared: the embedder has been asked for a vector."""
+    name = tk.embedders.default
+    try:
+        [vector] = await tk.embedders.get().embed(["?"], query=True)
+    except ToolkitError as error:
+        return Finding("broken", "search", f"{name} makes no vectors, so only words are compared: {error}")
+    return Finding("ok", "search", f"meanings are compared by {name}, {len(vector)} dimensions")
 
 
 def _cassette(tk: "Toolkit") -> Iterator[Finding]:
@@ -83,9 +93,9 @@ def _cache(tk: "Toolkit") -> Iterator[Finding]:
     settings = tk.settings
     if settings.cache_ttl:
         yield Finding("ok", "cache", f"every answer may be given again for {settings.cache_ttl:,} s")
-    if settings.cache_similarity and not settings.embedding_model:
-        text = "TOOLKIT_CACHE_SIMILARITY does nothing without TOOLKIT_EMBEDDING_MODEL, which compares questions; set it"
-        yield Finding("note", "cache", text)
+    if settings.cache_similarity:
+        text = f"an answer may be given to a question that is {settings.cache_similarity:g} alike"
+        yield Finding("ok", "cache", f"{text}, by {tk.embedders.default}")
 
 
 def _tools(tk: "Toolkit") -> Iterator[Finding]:
