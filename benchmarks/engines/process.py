@@ -133,8 +133,9 @@ class Contender(AbstractContextManager["Contender"]):
         return own + (sum(map(resident, _family(self._server.pid()))) if self._server else 0)
 
     def disk(self) -> int:
-        """Bytes of its files."""
-        return sum(_size(Path(folder) / name) for folder, _, names in os.walk(self._folder) for name in names)
+        """Bytes of its files, without a server's log of writes, which is as large as the server is told."""
+        files = (Path(folder) / name for folder, _, names in os.walk(self._folder) for name in names)
+        return sum(_size(file) for file in files if "pg_wal" not in file.parts)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -19,8 +19,8 @@ INK = "#768390"
 COLOURS = ("#3b7dd8", "#d9772b", "#2a9d6f", "#a05bc9", "#c2456b", "#8a7a2e")
 """One per series; after the last the first comes again."""
 
-Mark: TypeAlias = Literal["dot", "square", "diamond", "triangle"]
-MARKS: tuple[Mark, ...] = ("dot", "square", "diamond", "triangle")
+Mark: TypeAlias = Literal["dot", "square", "diamond", "triangle", "wedge", "bar"]
+MARKS: tuple[Mark, ...] = ("dot", "square", "diamond", "triangle", "wedge", "bar")
 """One per series beside its colour, for those who cannot tell the colours apart."""
 
 _FONT = "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif"
@@ -132,6 +132,8 @@ def _corners(point: Point) -> Iterator[tuple[float, float]]:
         "square": [(-0.88, -0.88), (0.88, -0.88), (0.88, 0.88), (-0.88, 0.88)],
         "diamond": [(0.0, -1.3), (1.3, 0.0), (0.0, 1.3), (-1.3, 0.0)],
         "triangle": [(0.0, -1.2), (1.25, 0.95), (-1.25, 0.95)],
+        "wedge": [(0.0, 1.2), (1.25, -0.95), (-1.25, -0.95)],
+        "bar": [(-0.5, -1.4), (0.5, -1.4), (0.5, 1.4), (-0.5, 1.4)],
     }
     return ((point.x + dx * r, point.y + dy * r) for dx, dy in turns[point.mark])
 
