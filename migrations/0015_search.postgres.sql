@@ -37,7 +37,7 @@ SELECT collection, collection, replace(CAST(gen_random_uuid() AS TEXT), '-', '')
 CREATE TABLE search_log (
     collection      TEXT NOT NULL,
     version         BIGINT NOT NULL,
-    kind            TEXT NOT NULL,                      -- words, gone, vectors, sealed
+    kind            TEXT NOT NULL,                      -- words, gone, vectors, sealed, settings
     chunks          BIGINT NOT NULL,                    -- of how many it tells
     body            BYTEA NOT NULL,
     PRIMARY KEY (collection, version, kind)

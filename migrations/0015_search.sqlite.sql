@@ -40,7 +40,7 @@ SELECT collection, collection, lower(hex(randomblob(16))), 'en', '', 0, 0, MIN(c
 CREATE TABLE search_log (
     collection      TEXT NOT NULL,
     version         BIGINT NOT NULL,
-    kind            TEXT NOT NULL,                      -- words, gone, vectors, sealed
+    kind            TEXT NOT NULL,                      -- words, gone, vectors, sealed, settings
     chunks          BIGINT NOT NULL,                    -- of how many it tells
     body            BYTEA NOT NULL,
     PRIMARY KEY (collection, version, kind)

@@ -5,7 +5,7 @@ import inspect
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -152,11 +152,10 @@ class Documents(DocumentStore):
             if url := plan.address(item):
                 await self._look_at_page(url, collection, work, alone=len(items) == 1)
                 continue
-            found = await asyncio.to_thread(plan.look, item)
+            found = item if isinstance(item, Document) else await asyncio.to_thread(plan.look, item)
             if isinstance(found, Document):
                 source = loader.clean(found.source)
-                own_id = document_id(collection, source)
-                work.jobs[own_id] = Job(source, found, known=await self.known_id(own_id))
+                work.jobs[document_id(collection, source)] = Job(source, found)
                 continue
             place = names.place(found)
             known = await self.known(collection, place.root)
@@ -170,6 +169,9 @@ class Documents(DocumentStore):
                 work.jobs[document_id(collection, source)] = job
             if found.is_folder:
                 work.trees.append(_Tree(place.root, place.source(found.path).partition("/")[2], known))
+        given = [own_id for own_id, job in work.jobs.items() if not isinstance(job.content, Path)]
+        for own_id, kept in (await self.known_ids(given)).items():
+            work.jobs[own_id] = replace(work.jobs[own_id], known=kept)
         return work
 
     async def _look_at_page(self, url: str, collection: str, work: "_Work", *, alone: bool) -> None:
@@ -180,8 +182,7 @@ class Documents(DocumentStore):
                 raise
             work.skipped.append((url, Skipped(Path(url), str(error).rstrip("."), unseen=True)))
             return
-        own_id = document_id(collection, page.source)
-        work.jobs[own_id] = Job(page.source, page, known=await self.known_id(own_id))
+        work.jobs[document_id(collection, page.source)] = Job(page.source, page)
 
     async def _elsewhere(self, collection: str, roots: Sequence[str]) -> dict[str, str]:
         """Ids of the documents of `roots` by the path of their file."""

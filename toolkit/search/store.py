@@ -132,7 +132,8 @@ class DocumentStore(StoredDocuments):
         Raises:
             ConfigError: the words of that language cannot be taken.
         """
-        from toolkit.search.index.building import analyser, code  # noqa: PLC0415 - numpy comes with it
+        from toolkit.search.index import bodies, tables  # noqa: PLC0415 - numpy comes with these
+        from toolkit.search.index.building import analyser, code  # noqa: PLC0415
 
         key = key_of(name, owner)
         wanted = analyser(language).language if language else None
@@ -141,8 +142,10 @@ class DocumentStore(StoredDocuments):
                 """
                 INSERT INTO collections (key, name, owner, id, language, analysed, version, sealed, created_at,
                                          updated_at)
-                VALUES (:key, :name, :owner, :id, :first, :analysed, 0, 0, :now, :now)
-                ON CONFLICT (key) DO UPDATE SET language = COALESCE(CAST(:language AS TEXT), collections.language)
+                VALUES (:key, :name, :owner, :id, :first, :analysed, 1, 0, :now, :now)
+                ON CONFLICT (key) DO UPDATE
+                   SET language = COALESCE(CAST(:language AS TEXT), collections.language),
+                       version = collections.version + 1
                 """,
                 {
                     "key": key,
@@ -155,6 +158,7 @@ class DocumentStore(StoredDocuments):
                     "now": stamps.now(),
                 },
             ),
+            tables.entry(key, bodies.SETTINGS, b"", 0),
             subject=key,
         )
         self._languages.pop(key, None)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from toolkit.db import Database, Row, as_json, as_time
+from toolkit.db import Database, Row, Sql, as_json, as_time
 from toolkit.errors import ConfigError, NotFound
 from toolkit.search.collection import COLUMNS, Collection, key_of, name_of, no_collection, owner_of
 from toolkit.search.documents import REWRITTEN, Chunk, CollectionInfo, Status, StoredDocument
@@ -20,6 +20,15 @@ SELECT chunks.*, documents.source, documents.title
   FROM chunks
   JOIN documents ON documents.id = chunks.document_id
 """
+_AT_ONCE: Final = 1_000  # documents of one query
+_BY_ID = Sql(
+    """
+    SELECT id, content_hash, chunks FROM documents WHERE id IN (SELECT value FROM json_each(:ids))
+    """,
+    """
+    SELECT id, content_hash, chunks FROM documents WHERE id IN (SELECT jsonb_array_elements_text(:ids))
+    """,
+)
 # Whether somebody may see a collection; without an owner everything may be seen.
 _SEEN = """
 (CAST(:owner AS TEXT) IS NULL OR EXISTS (
@@ -226,10 +235,13 @@ class StoredDocuments:
         )
         return {row["source"]: Known(row["id"], row["content_hash"], row["chunks"]) for row in rows}
 
-    async def known_id(self, document_id: str) -> Known | None:
-        """The document of that id, None if there is none."""
-        row = await self._db.fetch_one("SELECT id, content_hash, chunks FROM documents WHERE id = :id", id=document_id)
-        return Known(row["id"], row["content_hash"], row["chunks"]) if row else None
+    async def known_ids(self, ids: Sequence[str]) -> dict[str, Known]:
+        """The documents of these ids that are there, by id."""
+        found: dict[str, Known] = {}
+        for start in range(0, len(ids), _AT_ONCE):
+            for row in await self._db.fetch_all(_BY_ID, ids=list(ids[start : start + _AT_ONCE])):
+                found[row["id"]] = Known(row["id"], row["content_hash"], row["chunks"])
+        return found
 
     async def no_collection(self, name: str, *, owner: str | None = None) -> NotFound:
         """The error that says that there is no such collection, and what there is."""

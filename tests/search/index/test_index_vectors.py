@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tests.search.index.shelf import DIMENSION, found, prepared, vector_of, vectors_of
 from toolkit.db import Database
 from toolkit.errors import NotFound
-from toolkit.search.index import CollectionState, Index, loading
+from toolkit.search.index import CollectionState, Index, loading, tables
 from toolkit.search.store import DocumentStore
 
 ONE, TWO = "tests/one", "tests/two"
@@ -241,6 +241,15 @@ async def test_another_embedder_takes_over_when_its_vectors_are_whole(store: Doc
     await store.index.seal("default")
     rows = await store._db.fetch_all("SELECT DISTINCT embedder FROM vector_blocks WHERE state = 'live'")
     assert [row["embedder"] for row in rows] == [TWO]
+
+
+async def test_what_was_read_before_others_moved_on_takes_nothing_back(store: DocumentStore, reader: Index) -> None:
+    old = (await tables.collections(store._db, ["default"]))["default"]
+    await embed(store.index, 3)
+    state = await state_of(reader)
+    assert await reader._states.current(old) is state
+    assert await state_of(reader) is state
+    check(state)
 
 
 async def test_an_embedder_is_chosen_at_once_where_there_are_no_vectors_yet(store: DocumentStore) -> None:

@@ -1,9 +1,10 @@
 """What the rows of the log hold, as bytes and back.
 
-`words`: segments as they pack themselves, each behind its length (uint32). `gone`: documents, int64. `sealed`: nothing.
-`vectors`, and the body of a block of vectors: a header, the embedder's name in UTF-8, n hashes (uint64), n scales
-(float32) and n rows of d bytes. The header: `VECS`, the version 1, a CRC-32 of everything behind it, the bytes of the
-name, n, and d. All numbers are little-endian.
+`words`: segments as they pack themselves, each behind its length (uint32). `gone`: documents, int64. `sealed` (what is
+folded is to be looked at again) and `settings` (the collection's row is another): nothing. `vectors`, and the body of a
+block of vectors: a header, the embedder's name in UTF-8, n hashes (uint64), n scales (float32) and n rows of d bytes.
+The header: `VECS`, the version 1, a CRC-32 of everything behind it, the bytes of the name, n, and d. All numbers are
+little-endian.
 """
 
 import struct
@@ -23,6 +24,7 @@ WORDS: Final = "words"
 GONE: Final = "gone"
 VECTORS: Final = "vectors"
 SEALED: Final = "sealed"
+SETTINGS: Final = "settings"
 
 _LENGTH = struct.Struct("<I")
 _HEADER = struct.Struct("<4sBIHII")

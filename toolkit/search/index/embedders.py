@@ -34,7 +34,7 @@ def learn(key: str, embedder: str, dimension: int, *, otherwise: Exception) -> S
 
 
 def change(key: str, embedder: str) -> Statement:
-    """Chooses another embedder; one that has nothing yet is replaced at once."""
+    """Chooses another embedder; one that has nothing yet is replaced at once. It counts the version."""
     return Statement(
         """
         UPDATE collections
@@ -42,7 +42,8 @@ def change(key: str, embedder: str) -> Statement:
                                     THEN NULL ELSE CAST(:embedder AS TEXT) END,
                next_dimension = CASE WHEN next_embedder = :embedder THEN next_dimension ELSE NULL END,
                embedder = CASE WHEN embedder IS NULL OR dimension IS NULL
-                               THEN CAST(:embedder AS TEXT) ELSE embedder END
+                               THEN CAST(:embedder AS TEXT) ELSE embedder END,
+               version = version + 1
          WHERE key = :key
         RETURNING key
         """,
@@ -51,13 +52,15 @@ def change(key: str, embedder: str) -> Statement:
     )
 
 
-def hand_over(state: CollectionState) -> Statement:
-    """Makes the next embedder the present one, if nothing was written since the state that lacks no vector of it."""
+def hand_over(state: CollectionState, *, otherwise: Exception) -> Statement:
+    """Makes the next embedder the present one; raises if more was written since that state, which lacks nothing."""
     return Statement(
         """
         UPDATE collections
-           SET embedder = next_embedder, dimension = next_dimension, next_embedder = NULL, next_dimension = NULL
+           SET embedder = next_embedder, dimension = next_dimension, next_embedder = NULL, next_dimension = NULL,
+               version = version + 1
          WHERE key = :key AND id = :id AND version = :version AND next_embedder = :embedder
+        RETURNING key
         """,
         {
             "key": state.key,
@@ -65,4 +68,5 @@ def hand_over(state: CollectionState) -> Statement:
             "version": state.version,
             "embedder": state.next_embedder,
         },
+        unmatched=otherwise,
     )

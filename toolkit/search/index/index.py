@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import numpy as np
@@ -160,7 +161,7 @@ class Index:
         Raises:
             NotFound: there is no such collection.
         """
-        await self._db.write(embedders.change(key, embedder), subject=key)
+        await self._db.write(embedders.change(key, embedder), tables.entry(key, bodies.SETTINGS, b"", 0), subject=key)
         await self._hand_over(key)
 
     def written(self, key: str, row: Row, chunks: int = 0) -> None:
@@ -216,4 +217,7 @@ class Index:
             if state.next_embedder:
                 whole = await self._states.ready(state)
                 if not whole.pending and whole.next_embedder:
-                    await self._db.write(embedders.hand_over(whole), subject=key)
+                    # Where more was written meanwhile, whoever makes the vectors of that does it.
+                    with suppress(Conflict):
+                        change = embedders.hand_over(whole, otherwise=Conflict("More was written meanwhile."))
+                        await self._db.write(change, tables.entry(key, bodies.SETTINGS, b"", 0), subject=key)

@@ -74,7 +74,7 @@ async def _read(db: Database, key: str, before: CollectionState | None) -> Read 
         raise Removed
     before = _same(before, collection)
     vectors = await _vectors(db, collection, before.version if before and has_sides(before, collection) else -1)
-    log = await tables.log(db, key, collection.sealed)
+    log = upto(await tables.log(db, key, collection.sealed), collection.version)
     return Read(collection, segments, vectors, log) if follows(log, collection.sealed, collection.version) else None
 
 
@@ -88,10 +88,14 @@ async def _vectors(db: Database, collection: Collection, after: int) -> list[Vec
     return [bodies.to_vectors(body) for body in found if body is not None]
 
 
-def follows(log: Sequence[Entry], after: int, least: int) -> bool:
-    """Whether rows of the log are all that came behind a version, at least up to another."""
-    versions = sorted({each.version for each in log})
-    return versions == list(range(after + 1, max(least, after, *versions) + 1))
+def upto(log: Sequence[Entry], version: int) -> list[Entry]:
+    """The rows of the log that a collection's row of that version knows of."""
+    return [each for each in log if each.version <= version]
+
+
+def follows(log: Sequence[Entry], after: int, last: int) -> bool:
+    """Whether rows of the log are all that came behind a version, up to another."""
+    return sorted({each.version for each in log}) == list(range(after + 1, last + 1))
 
 
 def has_sides(state: CollectionState | None, collection: Collection) -> bool:

@@ -79,12 +79,9 @@ class Sealing:
         self._db = db
         self._states = states
 
-    async def seal(self, key: str, *, least: int = 1) -> bool:
-        """Fold the log if it has so many rows that tell of something; whether it was done.
-
-        It is not done where another process does it already.
-        """
-        if await self._length(key) < least:
+    async def seal(self, key: str) -> bool:
+        """Fold the log if it tells of something; whether it was done. Another process may be doing it already."""
+        if not await self._length(key):
             return False
         held = await lease.take(self._db, key)
         if held is None:
@@ -118,7 +115,8 @@ class Sealing:
         rows = await self._db.fetch_all(
             """
             SELECT collection FROM search_log
-             WHERE kind <> 'sealed' AND version > (SELECT sealed FROM collections WHERE key = collection)
+             WHERE kind NOT IN ('sealed', 'settings')
+               AND version > (SELECT sealed FROM collections WHERE key = collection)
              GROUP BY collection
             HAVING COUNT(*) >= :long OR SUM(chunks) >= :large
              UNION
@@ -189,7 +187,7 @@ class Sealing:
         row = await self._db.fetch_one(
             """
             SELECT COUNT(*) AS n FROM search_log
-             WHERE collection = :key AND kind <> 'sealed'
+             WHERE collection = :key AND kind NOT IN ('sealed', 'settings')
                AND version > (SELECT sealed FROM collections WHERE key = :key)
             """,
             key=key,

@@ -150,7 +150,7 @@ class States:
     async def _next(self, state: CollectionState | None, collection: Collection) -> CollectionState:
         if state is None or state.collection.id != collection.id or not _same_vectors(state, collection):
             return await loading.load(self._db, collection.key, state, self)
-        log = await tables.log(self._db, collection.key, state.version) if state.version < collection.version else []
+        log = loading.upto(await tables.log(self._db, collection.key, state.version), collection.version)
         sealed = any(each.kind == bodies.SEALED for each in log)
         if sealed or not loading.follows(log, state.version, collection.version):
             return await loading.load(self._db, collection.key, state, self)
@@ -168,17 +168,9 @@ class States:
         """Let others have the state, unless they have a newer one already."""
         with self._publishing:
             known = self._states.get(state.key)
-            if (
-                known
-                and known.collection.id == state.collection.id
-                and (known.version, known.loaded)
-                > (
-                    state.version,
-                    state.loaded,
-                )
-            ):
-                return state
-            self._states[state.key] = state
+            same = known is not None and known.collection.id == state.collection.id
+            if known is None or not same or _age(known) <= _age(state):
+                self._states[state.key] = state
         return state
 
     async def _load(self, state: CollectionState) -> None:
@@ -192,7 +184,8 @@ class States:
             if row is None or row.id != state.collection.id:
                 self.forget(state.key)
                 raise loading.Removed
-            found = await self._next(self._states.get(state.key), row)
+            known = self._states.get(state.key)
+            found = known if known and _serves(known, row) else await self._next(known, row)
             log = await tables.log(self._db, state.key, -1, vectors_only=True)
             while await self._read_blocks(found, matrices, seen):
                 pass
@@ -232,9 +225,11 @@ def _take_in(vectors: Vectors, matrices: dict[str, Matrix]) -> None:
 
 def _serves(state: CollectionState, collection: Collection) -> bool:
     """Whether a state has all that a row says."""
-    known = state.collection
-    settled = ("id", "language", "embedder", "dimension", "next_embedder", "next_dimension")
-    return state.version >= collection.version and all(getattr(known, n) == getattr(collection, n) for n in settled)
+    return state.collection.id == collection.id and state.version >= collection.version
+
+
+def _age(state: CollectionState) -> tuple[int, bool]:
+    return state.version, state.loaded
 
 
 def _same_vectors(state: CollectionState, collection: Collection) -> bool:
