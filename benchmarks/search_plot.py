@@ -33,7 +33,7 @@ def picture(results: "Sequence[Result]") -> Picture:
         x = _LEFT + number % 2 * (_WIDE + _ACROSS)
         y = _TOP + number // 2 * (_HIGH + _DOWN)
         shapes += _panel(results, engines, figure, title, (x, y))
-    total = _LEFT + 2 * _WIDE + _ACROSS + 24, _TOP + 2 * _HIGH + _DOWN + 52
+    total = _LEFT + 2 * _WIDE + _ACROSS + 44, _TOP + 2 * _HIGH + _DOWN + 52
     return Picture(*total, "What search costs while a collection grows", shapes)
 
 

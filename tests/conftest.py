@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -22,6 +23,8 @@ _server = pytest.StashKey[PostgresServer]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the server before xdist starts its workers: they share it, and find it in the environment."""
+    # The first search imports it in a thread; Python 3.11 cannot parse in two threads at once, as pytest's imports do.
+    import_module("toolkit.search.finding")
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job, and its children, ignore it
     if config.getoption("numprocesses", None) and not os.environ.get("TEST_PG_DSN"):
         try:

@@ -69,8 +69,8 @@ class Knowledge:
         """Read files, folders or documents into the search index; what has not changed is not touched.
 
         What was read is found by its words when this returns, and by its meaning as its vectors come: in the
-        background while the toolkit is open, and for the best hits while a search waits. `documents.settled` waits for
-        all of them.
+        background while the toolkit is open, and for the best hits while a search waits. `embedding.settled` waits
+        for all of them.
 
         Args:
             what: a path to a file or folder, the address of a page, a text, a document, or several of them.

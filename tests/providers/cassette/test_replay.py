@@ -153,8 +153,8 @@ async def test_a_timeout_is_replayed_at_once(file: Path, vendors: VendorServer, 
     async def story(router: Router) -> list[Any]:
         with pytest.raises((DeadlineExceeded, AllModelsFailed)) as caught:
             await (heard(router, **how) if streamed else router.complete(HELLO, **how))
-        error = cast("AllModelsFailed", caught.value)
-        return [str(error), [(a.error, a.message) for a in error.attempts]]
+        # On a busy machine the whole call may be late as well, and is then called so.
+        return [(a.error, a.message) for a in cast("AllModelsFailed", caught.value).attempts]
 
     async with recorded(file, vendors) as router:
         first = await story(router)

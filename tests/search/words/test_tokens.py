@@ -24,9 +24,9 @@ def test_texts_cut_together_give_the_tokens_of_each(texts: list[str]) -> None:
             found.append([])
     assert found.pop() == []
     assert len(found) == len(texts)
-    taken = [[piece for token in tokens[:-1] for piece in pieces(token.decode())] for tokens in found]
-    assert [[p for p in each if p[0]] for each in taken] == [
-        [piece for token in tokens for piece in pieces(token.decode())] for tokens in _with_same_marks(texts)
+    taken = [[text for token in tokens[:-1] for text, _ in pieces(token.decode()) if text] for tokens in found]
+    assert taken == [
+        [text for token in tokens for text, _ in pieces(token.decode()) if text] for tokens in _with_same_marks(texts)
     ]
 
 
