@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain
 from time import perf_counter
 from typing import Any, TypeAlias
 
@@ -12,8 +13,28 @@ from toolkit.db.slow import SlowQueries
 from toolkit.db.sqlite.driver import sqlite3
 from toolkit.db.statements import Unmatched, json_text, utc
 
-Ready: TypeAlias = tuple[str, Sequence[Any], Exception | None, bool]
-"""Text, values, what to raise without a row, and whether the values are many rows."""
+_MOST_VALUES = 16_384  # of one statement: half of what SQLite takes
+
+
+class Inserted:
+    """The statements that insert rows into a table; see `Rows`."""
+
+    def __init__(self, table: str, columns: Sequence[str], conflict: str) -> None:
+        self._begin = f"INSERT INTO {table} ({', '.join(columns)}) VALUES "  # noqa: S608 - names from the code
+        self._row = f"({', '.join('?' for _ in columns)})"
+        self._end = f" {conflict}"
+        self._statements: dict[int, str] = {}
+        self.most = 1 << ((_MOST_VALUES // len(columns)).bit_length() - 1)
+
+    def statement(self, rows: int) -> str:
+        """The one that inserts so many rows, at most `most`."""
+        if rows not in self._statements:
+            self._statements[rows] = self._begin + ", ".join([self._row] * rows) + self._end
+        return self._statements[rows]
+
+
+Ready: TypeAlias = tuple[str | Inserted, Sequence[Any], Exception | None]
+"""What to run, the values, of many rows those of each, and what to raise without a row."""
 
 
 class NothingDone(Exception):
@@ -26,8 +47,8 @@ class NothingDone(Exception):
 def prepared(statement: Statement | Rows) -> Ready:
     """One step of a list as `run_list` takes it."""
     if isinstance(statement, Rows):
-        return _insert(statement.table, tuple(statement.columns), statement.conflict), _values(statement), None, True
-    return (*ready(statement.sql, statement.values), statement.unmatched, False)
+        return _inserted(statement.table, tuple(statement.columns), statement.conflict), _values(statement), None
+    return (*ready(statement.sql, statement.values), statement.unmatched)
 
 
 def ready(sql: str | Sql, values: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
@@ -36,10 +57,7 @@ def ready(sql: str | Sql, values: Mapping[str, Any]) -> tuple[str, Sequence[Any]
     return text, binder.bind(values).values
 
 
-@lru_cache(maxsize=256)
-def _insert(table: str, columns: Sequence[str], conflict: str) -> str:
-    places = ", ".join("?" for _ in columns)
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places}) {conflict}"  # noqa: S608 - names from the code
+_inserted = lru_cache(maxsize=256)(Inserted)
 
 
 def _values(rows: Rows) -> Sequence[Any]:
@@ -67,8 +85,13 @@ def run_list(raw: sqlite3.Connection, statements: Sequence[Ready], slow: SlowQue
     results: list[list[Row]] = []
     many = False
     try:
-        for sql, values, unmatched, many in statements:
-            rows = _run_many(raw, sql, values, slow) if many else run_one(raw, sql, values, slow)
+        for sql, values, unmatched in statements:
+            many = isinstance(sql, Inserted)
+            rows: list[Row] = []
+            if isinstance(sql, Inserted):
+                _run_many(raw, sql, values, slow)
+            else:
+                rows = run_one(raw, sql, values, slow)
             if unmatched is not None and not rows:
                 raise Unmatched(unmatched)  # noqa: TRY301 - it is a failure like any other of this statement
             results.append(rows)
@@ -99,11 +122,20 @@ def run_one(
     return found
 
 
-def _run_many(raw: sqlite3.Connection, sql: str, values: Sequence[Any], slow: SlowQueries) -> list[Row]:
+def _run_many(raw: sqlite3.Connection, rows: Inserted, values: Sequence[Sequence[Any]], slow: SlowQueries) -> None:
+    """Insert rows, many by each statement.
+
+    `executemany` gives Python's lock away at each row, and while another thread computes has to wait up to 5 ms for it
+    each time: measured, 3.4 ms a row instead of 6 µs, and 18 µs with a thousand rows to a statement.
+    """
     began = perf_counter()
-    raw.executemany(sql, values).close()
-    slow.note(sql, perf_counter() - began)
-    return []
+    start = 0
+    while left := len(values) - start:
+        # Sizes that are powers of two are few, so that SQLite has each statement ready the next time.
+        size = min(rows.most, 1 << (left.bit_length() - 1))
+        raw.execute(rows.statement(size), list(chain.from_iterable(values[start : start + size]))).close()
+        start += size
+    slow.note(rows.statement(1), perf_counter() - began)
 
 
 def _moment(name: str, value: datetime) -> str:
