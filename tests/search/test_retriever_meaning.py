@@ -69,9 +69,24 @@ async def test_the_mode_says_what_is_compared(retriever: Retriever, documents: D
     assert all(hit.parts.semantic is None and hit.parts.weights == (1.0, 0.0) for hit in by_words)
     by_meaning = await retriever.search("waders stand still", mode="semantic", top_k=1)
     assert (by_meaning[0].source, by_meaning[0].parts.weights) == ("heron.md", (0.0, 1.0))
+    assert by_meaning[0].parts.lexical is None
     both = await retriever.search("waders stand still", top_k=1)
     assert (both[0].source, both[0].parts.weights) == ("heron.md", (0.3, 0.7))
     assert both[0].parts.explained.startswith("0.30 × words ")
+
+
+async def test_meaning_alone_reads_no_words_once_every_chunk_has_one(
+    retriever: Retriever, documents: Documents, concepts: Concepts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def asked(*_: object) -> list[object]:
+        raise AssertionError("words were looked up")
+
+    await embed_all(documents.index, "default", concepts)
+    monkeypatch.setattr(documents.index, "lexical", asked)
+    assert (await retriever.search("waders angling", mode="semantic", top_k=1))[0].source == "heron.md"
+    await documents.ingest(Document("new.md", "A new one."))
+    with pytest.raises(AssertionError, match="words were looked up"):
+        await retriever.search("waders angling", mode="semantic")
 
 
 async def test_the_best_chunks_by_words_are_ranked_by_meaning_at_once_and_their_vectors_kept(

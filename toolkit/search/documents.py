@@ -126,7 +126,7 @@ class Parts:
 
     Attributes:
         lexical: BM25 of the words that it shares with the query, as a share of the best chunk's: 0 to 1; None where
-            words were not compared.
+            meaning alone counts.
         semantic: cosine between its meaning and the query's, −1 to 1; None where it is not known.
         weights: how much each of the two counts; they add up to 1.
         estimated: its meaning is not known yet, and counts as much as that of chunks with as many of the words.

@@ -129,10 +129,9 @@ class Finder:
     async def _look(self, wish: Wish, keys: Sequence[str], weights: Mapping[str, float]) -> _Looking:
         """Both sides of every chunk, put together."""
         ways, states = await asyncio.gather(self._ways(wish), self._states(wish, keys))
-        left_in, words, (meanings, note) = await asyncio.gather(
+        left_in, (words, (meanings, note)) = await asyncio.gather(
             self._left_in(wish, states),
-            self._words(states, ways),
-            self._compared(wish, states, ways),
+            self._sides(wish, states, ways),
         )
         embedders = [self._meanings.name_of(state) if self._meanings else None for state in states]
         grounds = [
@@ -187,11 +186,23 @@ class Finder:
             return [None] * len(states)
         return await asyncio.to_thread(lambda: [state.among(docs) for state in states])
 
-    async def _words(self, states: Sequence["CollectionState"], ways: Sequence[str]) -> list[Floats]:
-        """BM25 of each state's chunks, comparable between those of one language.
+    async def _sides(
+        self, wish: Wish, states: Sequence["CollectionState"], ways: Sequence[str]
+    ) -> tuple[list[Floats], tuple[list[_Compared], str]]:
+        """What `_words` and `_compared` give.
 
-        Meanings alone need it, too: where chunks have none, they are made of the best by words first.
+        Where meanings alone count, words are looked at only if there are chunks without a meaning: it is made of the
+        best by words first.
         """
+        if wish.mode != "semantic":
+            return await asyncio.gather(self._words(states, ways), self._compared(wish, states, ways))
+        compared = await self._compared(wish, states, ways)
+        if all(each.query is not None and not _lacks(state) for state, each in zip(states, compared[0], strict=True)):
+            return [np.zeros(len(state), np.float32) for state in states], compared
+        return await self._words(states, ways), compared
+
+    async def _words(self, states: Sequence["CollectionState"], ways: Sequence[str]) -> list[Floats]:
+        """BM25 of each state's chunks, comparable between those of one language."""
         scores: dict[str, Floats] = {}
         for language in {state.language for state in states}:
             alike = [state for state in states if state.language == language]
@@ -234,7 +245,8 @@ class Finder:
 
     async def _learn(self, looking: _Looking) -> None:
         """Make the meanings of the best chunks that have none, and rank again."""
-        if self._meanings is None or not any(map(_lacks, looking.states, looking.meanings)):
+        compared = [state for state, query in zip(looking.states, looking.meanings, strict=True) if query is not None]
+        if self._meanings is None or not any(map(_lacks, compared)):
             return
         missing = await asyncio.to_thread(looking.field.without_meaning, AT_ONCE)
         made = await asyncio.gather(
@@ -313,9 +325,9 @@ def _terms(state: "CollectionState", ways: Sequence[str]) -> dict[str, float]:
     return terms
 
 
-def _lacks(state: "CollectionState", meaning: Floats | None) -> bool:
-    """Whether chunks without a vector are among those whose meanings are compared."""
-    return meaning is not None and state.vectors < state.living
+def _lacks(state: "CollectionState") -> bool:
+    """Whether chunks are without a vector."""
+    return state.vectors < state.living
 
 
 def _candidates(looking: _Looking) -> tuple[list[Found], Exact | None]:
@@ -352,7 +364,7 @@ def _found(looking: _Looking, candidate: Candidate, chunk_id: str) -> Found:
     compared = looking.meanings[candidate.ground] is not None
     ground = field.grounds[candidate.ground]
     parts = Parts(
-        lexical=round(candidate.lexical, 4),
+        lexical=None if field.mode == "semantic" else round(candidate.lexical, 4),
         semantic=None if candidate.semantic is None else round(candidate.semantic, 4),
         weights=_SIDES[field.mode],
         estimated=field.mode == "hybrid" and candidate.semantic is None,
