@@ -6,14 +6,18 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from toolkit import providers
+from toolkit.errors import ConfigError
 from toolkit.messages import Caller, Delta, Message
+from toolkit.models.catalog import Catalog
 from toolkit.prompts.library import Prompts
 from toolkit.search.answer import MOST_PASSAGES, TOKENS, Answer, Grounding, answer_of, ground, streamed
 from toolkit.search.collection import key_of
+from toolkit.search.describing import Describe
 from toolkit.search.documents import Document, Hits, IngestReport
 from toolkit.search.embedding import BUNDLED, Embedders
 from toolkit.search.embedding.worker import Worker
 from toolkit.search.ingest import Documents, OnProgress
+from toolkit.search.preparing import Runs
 from toolkit.search.ranking.mode import Mode
 from toolkit.search.retriever import Rerank, Retriever, Where
 from toolkit.sessions.chat import Chat, ChatOptions
@@ -28,6 +32,7 @@ Cache = bool | Literal["refresh"] | None
 
 _PROMPT: Final = "answer_from_sources"
 _REWRITE: Final = "say_otherwise"
+_DESCRIBE: Final = "describe_passages"
 _WAYS = 3
 _MOST_REWRITTEN = 200
 _REWRITE_WITHIN = 10.0
@@ -40,6 +45,7 @@ class Knowledge:
     documents: Documents
     embedding: Worker
     embedders: Embedders
+    models: Catalog
     prompts: Prompts
     retriever: Retriever
 
@@ -64,6 +70,8 @@ class Knowledge:
         collection: str = "default",
         progress: OnProgress | None = None,
         workers: int = 0,
+        readers: Runs | None = None,
+        describe: bool = False,
         owner: str | None = None,
     ) -> IngestReport:
         """Read files, folders or documents into the search index; what has not changed is not touched.
@@ -77,13 +85,23 @@ class Knowledge:
             collection: the named set that they belong to.
             progress: told after every document.
             workers: processes that read files; 0: threads of this one.
+            readers: who reads instead, e.g. a `Cluster`; it stays open.
+            describe: have a model say what each passage is about within its document, and keep that with the
+                passage's heading: one question for ten passages. What was described is not described again.
             owner: whose collection it is: nobody else finds it. None: everyone's.
 
         Raises:
             IngestError: there is nothing that can be read; the message says why.
+            ConfigError: `describe` where no model is there that could.
         """
         report = await self.documents.ingest(
-            what, collection=collection, progress=progress, workers=workers, owner=owner
+            what,
+            collection=collection,
+            progress=progress,
+            workers=workers,
+            readers=readers,
+            describe=await self._describer() if describe else None,
+            owner=owner,
         )
         self.embedding.touch(key_of(collection, owner))
         return report
@@ -263,6 +281,23 @@ class Knowledge:
         if any(providers.last_resort(attempt.provider) for attempt in reply.attempts):
             return []
         return [line.strip() for line in reply.text.splitlines() if line.strip()][:_WAYS]
+
+    async def _describer(self) -> Describe:
+        """Asks the models of the chain."""
+        if all(providers.last_resort(model.provider) for model in await self.models.resolve(None)):
+            raise ConfigError(
+                "describe=True needs a language model; add one with `toolkit models add`, or leave it out."
+            )
+        system = Message("system", await self.prompts.render(_DESCRIBE))
+        options = ChatOptions(response_model=list[str], prompt=_DESCRIBE)
+
+        async def describe(text: str, passages: Sequence[str]) -> list[str]:
+            numbered = "\n\n".join(f"[{number}]\n{passage}" for number, passage in enumerate(passages, 1))
+            asked = Message("user", f"The document:\n\n{text}\n\nThe passages:\n\n{numbered}")
+            said: list[str] = (await self.chat.run((system, asked), options=options)).parsed
+            return said
+
+        return describe
 
 
 def _asked(question: str) -> tuple[Message]:

@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,11 +28,19 @@ _LINES_SHOWN = 4
 @click.option(
     "--dask", metavar="ADDRESS", help="Read on the Dask cluster with this scheduler, e.g. tcp://10.0.0.5:8786."
 )
+@click.option("--describe", is_flag=True, help="Have a model say what each passage is about; it is found by that, too.")
 @click.option("--watch", is_flag=True, help="Stay, and read what changes, until Ctrl-C.")
 @json_output
 @database
 def ingest(
-    *, paths: tuple[str, ...], collection: str, workers: int, dask: str | None, watch: bool, as_json: bool
+    *,
+    paths: tuple[str, ...],
+    collection: str,
+    workers: int,
+    dask: str | None,
+    describe: bool,
+    watch: bool,
+    as_json: bool,
 ) -> None:
     """Read files, folders and web pages into the search index. What has not changed is not touched."""
     if workers and dask:
@@ -49,10 +58,11 @@ def ingest(
 
     async def work(tk: "Toolkit") -> None:
         async with _readers(dask, files) as readers:
+            read = partial(read_in, tk, collection=collection, workers=workers, readers=readers, describe=describe)
             if watch:
-                await _follow(files, lambda some: read_in(tk, some, collection, workers, readers), tell)
+                await _follow(files, read, tell)
             else:
-                tell(await read_in(tk, [*pages, *files], collection, workers, readers))
+                tell(await read([*pages, *files]))
 
     try:
         with_toolkit(work)
@@ -65,18 +75,15 @@ async def read_in(
     tk: "Toolkit",
     what: "Sequence[str | Path | Document]",
     collection: str,
-    workers: int = 0,
-    readers: "Cluster | None" = None,
+    **how: Any,
 ) -> "IngestReport":
-    """Ingest `what` while a bar shows how far it is."""
+    """Ingest `what` as `Toolkit.ingest` does, while a bar shows how far it is."""
     with terminal.progress("Reading") as advance:
 
         def show(progress: "IngestProgress") -> None:
             advance(progress.done, progress.total, progress.source)
 
-        if readers is None:
-            return await tk.ingest(what, collection=collection, progress=show, workers=workers)
-        return await tk.documents.ingest(what, collection=collection, progress=show, readers=readers)
+        return await tk.ingest(what, collection=collection, progress=show, **how)
 
 
 @asynccontextmanager

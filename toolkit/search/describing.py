@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 from toolkit.errors import CassetteError, ToolkitError
 from toolkit.search.documents import Chunk, Document
+from toolkit.search.keeping import Prepared
 
 Describe: TypeAlias = Callable[[str, Sequence[str]], Awaitable[Sequence[str]]]
 """A document's text and passages of it to one short sentence per passage: what it is about, in that document."""
@@ -25,41 +26,53 @@ MOST_TEXT: Final = 24_000
 MOST_WORDS: Final = 160
 """Characters of a description."""
 
-_AT_ONCE = 4
+DESCRIBED: Final = "+described"
+"""Ends the content hash of a document of which every chunk is described, so that it is not asked about again."""
+
+_AT_ONCE = 4  # questions of one ingest
 _log = logging.getLogger(__name__)
 
 
-async def described(document: Document, chunks: Sequence[Chunk], describe: Describe) -> list[Chunk]:
-    """The chunks with what they are about after their headings: `Guide › Retries — how long a breaker stays open`.
+class Describing:
+    """Has the chunks of an ingest described.
 
     Args:
-        document: the whole of it.
-        chunks: of that document.
         describe: asks a model.
     """
-    room = asyncio.Semaphore(_AT_ONCE)
-    starts = range(0, len(chunks), TOGETHER)
-    parts = [_described(document, chunks[start : start + TOGETHER], describe, room) for start in starts]
-    return [chunk for part in await asyncio.gather(*parts) for chunk in part]
 
+    def __init__(self, describe: Describe) -> None:
+        self._describe = describe
+        self._room = asyncio.Semaphore(_AT_ONCE)
 
-async def _described(
-    document: Document, chunks: Sequence[Chunk], describe: Describe, room: asyncio.Semaphore
-) -> Sequence[Chunk]:
-    try:
-        async with room:
-            said = list(await describe(document.text[:MOST_TEXT], [chunk.text for chunk in chunks]))
-    except CassetteError:  # a replay that lacks an answer must fail
-        raise
-    except ToolkitError as error:
-        _log.warning("Chunks of %s keep their headings; no model described them: %s", document.source, error)
-        return chunks
-    if len(said) != len(chunks):
-        _log.warning(
-            "Chunks of %s keep their headings: %d descriptions for %d", document.source, len(said), len(chunks)
-        )
-        return chunks
-    return [replace(chunk, heading=_heading(chunk.heading, words)) for chunk, words in zip(chunks, said, strict=True)]
+    async def described(self, prepared: Prepared) -> Prepared:
+        """The document with what its chunks are about after their headings: `Guide › Retries — how a breaker opens`."""
+        document, chunks = prepared.document, prepared.chunks
+        parts = [chunks[start : start + TOGETHER] for start in range(0, len(chunks), TOGETHER)]
+        said = await asyncio.gather(*(self._ask(document, part) for part in parts))
+        named = [
+            replace(chunk, heading=_heading(chunk.heading, words))
+            for part, descriptions in zip(parts, said, strict=True)
+            for chunk, words in zip(part, descriptions or [""] * len(part), strict=True)
+        ]
+        mark = "" if None in said else DESCRIBED
+        return replace(prepared, chunks=named, content_hash=prepared.content_hash + mark)
+
+    async def _ask(self, document: Document, chunks: Sequence[Chunk]) -> Sequence[str] | None:
+        """A description of each, None where there are none."""
+        try:
+            async with self._room:
+                said = list(await self._describe(document.text[:MOST_TEXT], [chunk.text for chunk in chunks]))
+        except CassetteError:  # a replay that lacks an answer must fail
+            raise
+        except ToolkitError as error:
+            _log.warning("Chunks of %s keep their headings; no model described them: %s", document.source, error)
+            return None
+        if len(said) != len(chunks):
+            _log.warning(
+                "Chunks of %s keep their headings: %d descriptions for %d", document.source, len(said), len(chunks)
+            )
+            return None
+        return said
 
 
 def _heading(heading: str, words: str) -> str:

@@ -17,6 +17,7 @@ from toolkit.errors import ConfigError, Conflict, IngestError
 from toolkit.search import plan
 from toolkit.search.collection import key_of
 from toolkit.search.cutting.chunker import document_id
+from toolkit.search.describing import Describe, Describing
 from toolkit.search.documents import Document, IngestProgress, IngestReport
 from toolkit.search.embedding import Embedders
 from toolkit.search.gathering import KEEPERS, Gathering
@@ -84,6 +85,7 @@ class Documents(DocumentStore):
         progress: OnProgress | None = None,
         workers: int = 0,
         readers: Runs | None = None,
+        describe: Describe | None = None,
         owner: str | None = None,
     ) -> IngestReport:
         """Read files, folders, texts or documents; what has not changed is not touched.
@@ -97,6 +99,7 @@ class Documents(DocumentStore):
             progress: told after every document.
             workers: processes that read files; 0: threads of this one, and a child for what could harm it.
             readers: who reads instead, e.g. a cluster; it stays open.
+            describe: says what passages of a document are about, to be found by that, too; None: nobody.
             owner: whose the collection is; None: everyone's.
 
         Raises:
@@ -107,7 +110,9 @@ class Documents(DocumentStore):
         key = key_of(collection, owner)
         async with AsyncExitStack() as open_ones:
             runs: Runs = await open_ones.enter_async_context(Readers(workers)) if readers is None else readers
-            reading = _Reading(runs, far=bool(readers or workers), at_once=getattr(runs, "at_once", IN_FLIGHT))
+            at_once = getattr(runs, "at_once", IN_FLIGHT)
+            describing = Describing(describe) if describe else None
+            reading = _Reading(runs, bool(readers or workers), at_once, describing)
             try:
                 report = await self._ingest(items, key, reading, progress)
             except Conflict:
@@ -119,7 +124,7 @@ class Documents(DocumentStore):
     async def _ingest(
         self, items: Sequence[Ingestible], collection: str, reading: "_Reading", progress: OnProgress | None
     ) -> IngestReport:
-        work = await self._plan(items, collection)
+        work, describing = await self._plan(items, collection), reading.describing
         tally = _Tally(len(work.jobs), progress, work.skipped)
         waiting = iter(parts(work.jobs, far=reading.far))
         keep = partial(self.put_many, run=_elsewhere(reading.runs)) if reading.far else self.put_many
@@ -128,9 +133,9 @@ class Documents(DocumentStore):
 
         async def take_turns() -> None:
             for part in waiting:
-                for own_id, outcome in await prepared(reading.runs, part, collection):
+                for own_id, outcome in await prepared(reading.runs, part, collection, described=bool(describing)):
                     if isinstance(outcome, Prepared):
-                        await gathering.add(outcome)
+                        await gathering.add(await describing.described(outcome) if describing else outcome)
                     else:
                         await tally.count(work.jobs[own_id], outcome)
 
@@ -212,11 +217,12 @@ def _elsewhere(runs: Runs) -> Run:
 
 
 class _Reading(NamedTuple):
-    """Who reads, whether elsewhere, and how much at a time."""
+    """Who reads, whether elsewhere, how much at a time, and who describes what was read."""
 
     runs: Runs
     far: bool
     at_once: int
+    describing: Describing | None
 
 
 @dataclass(slots=True)

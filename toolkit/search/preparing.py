@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol, TypeAlias
 from toolkit.errors import IngestError
 from toolkit.search import plan
 from toolkit.search.cutting.chunker import VERSION, cut
+from toolkit.search.describing import DESCRIBED
 from toolkit.search.documents import Document
 from toolkit.search.keeping import Prepared
 from toolkit.search.plan import Job
@@ -62,22 +63,30 @@ def parts(jobs: Mapping[str, Job], *, far: bool) -> Iterator[Jobs]:
     yield from (part for part in (texts, files) if part)
 
 
-async def prepared(runs: Runs, part: Jobs, collection: str) -> list[tuple[str, Outcome]]:
-    """What becomes of the jobs of a part, wherever that is found out."""
+async def prepared(runs: Runs, part: Jobs, collection: str, *, described: bool = False) -> list[tuple[str, Outcome]]:
+    """What becomes of the jobs of a part, wherever that is found out.
+
+    Args:
+        runs: where.
+        part: documents by their ids.
+        collection: the key of theirs.
+        described: what is known counts only if its chunks were described.
+    """
     try:
         isolated = any(_is_risky(job) for _, job in part)
-        found: list[tuple[str, Outcome]] = await runs.run(prepare, part, collection, isolated=isolated)
+        found: list[tuple[str, Outcome]] = await runs.run(prepare, part, collection, described, isolated=isolated)
     except Broken as broken:
         if len(part) > 1:  # one of them did it
-            return [outcome for each in part for outcome in await prepared(runs, [each], collection)]
+            alone = [await prepared(runs, [each], collection, described=described) for each in part]
+            return [outcome for outcomes in alone for outcome in outcomes]
         own_id, job = part[0]
         return [(own_id, Skipped(Path(job.source), broken.reason))]
     return found
 
 
-def prepare(part: Jobs, collection: str) -> list[tuple[str, Outcome]]:
+def prepare(part: Jobs, collection: str, described: bool = False) -> list[tuple[str, Outcome]]:
     """The same, here."""
-    return [(own_id, _prepare(own_id, job, collection)) for own_id, job in part]
+    return [(own_id, _prepare(own_id, job, collection, described=described)) for own_id, job in part]
 
 
 def _is_risky(job: Job) -> bool:
@@ -88,13 +97,13 @@ def _path(content: Path | Fetched) -> Any:
     return content.path if isinstance(content, Fetched) else content
 
 
-def _prepare(own_id: str, job: Job, collection: str) -> Outcome:
+def _prepare(own_id: str, job: Job, collection: str, *, described: bool) -> Outcome:
     given = job.content
     data = _data(given)
     if isinstance(data, Skipped):
         return data
     digest = hashlib.sha256(VERSION.encode() + b"\0" + data).hexdigest()
-    if job.known and job.known.content_hash == digest:
+    if job.known and job.known.content_hash in (digest + DESCRIBED, "" if described else digest):
         return job.known
     document = _document(given, data, job.source)
     if isinstance(document, Skipped):
