@@ -11,6 +11,7 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.redis_server import redis_address
+from toolkit.cli import findings
 
 SECRET = "0123456789abcdef"
 
@@ -115,3 +116,21 @@ def test_a_cassette_is_a_note_since_no_vendor_is_asked_then(run: Run, folder: Pa
     assert (state, replayed) == ("note", "answers come from answers.yaml; no vendor is asked, no webhook told")
     [(_, recorded)] = found(run, "cassette", TOOLKIT_CASSETTE="answers.yaml", TOOLKIT_RECORD="new_episodes")
     assert recorded == "what vendors answer is recorded to answers.yaml"
+
+
+def test_what_is_searched_is_counted_with_the_memory_that_it_takes(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "guide.md").write_text("# Guide\n\nA passage.")
+    assert len(found(run, "search")) == 1
+    run("ingest", str(tmp_path))
+    assert found(run, "search")[1] == ("ok", "1 passage, compared exactly, in 1 MB of memory of whoever searches all")
+
+
+def test_a_collection_that_is_too_large_to_be_scanned_quickly_is_worth_a_note(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "guide.md").write_text("# Guide\n\nA passage.")
+    run("ingest", str(tmp_path))
+    monkeypatch.setattr(findings, "MANY", 0)
+    state, text = found(run, "search")[1]
+    assert state == "note"
+    assert text.endswith("see docs/scale.md")

@@ -16,6 +16,8 @@ State: TypeAlias = Literal["ok", "note", "broken"]
 
 _YES = {"1", "true", "yes"}
 _NO = {"", "0", "false", "no"}
+_BYTES = 500  # of a passage with a vector of 384 dimensions: see `Index`
+MANY = 4_000_000  # passages of which a query takes about as long as people wait without noticing
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ async def configured(tk: "Toolkit") -> AsyncIterator[Finding]:
     if named := await model(tk, "TOOLKIT_SUMMARY_MODEL", tk.settings.summary_model):
         yield named
     yield await _embedder(tk)
+    if passages := await _passages(tk):
+        yield passages
     for finding in (*_tools(tk), *_folders(tk)):
         yield finding
     for state in await tk.webhooks.states():
@@ -71,6 +75,20 @@ async def _embedder(tk: "Toolkit") -> Finding:
     except ToolkitError as error:
         return Finding("broken", "search", f"{name} makes no vectors, so only words are compared: {error}")
     return Finding("ok", "search", f"meanings are compared by {name}, {len(vector)} dimensions")
+
+
+async def _passages(tk: "Toolkit") -> Finding | None:
+    """How much is searched, and what that takes; None where nothing was ingested."""
+    count = sum(each.chunks for each in await tk.documents.collections())
+    if not count:
+        return None
+    megabytes = max(1, count * _BYTES // 1_000_000)
+    text = (
+        f"{terminal.count(count, 'passage')}, compared exactly, in {megabytes:,} MB of memory of whoever searches all"
+    )
+    if count > MANY:
+        return Finding("note", "search", f"{text}; that takes {count // 50_000} ms a query: see docs/scale.md")
+    return Finding("ok", "search", text)
 
 
 def _cassette(tk: "Toolkit") -> Iterator[Finding]:
