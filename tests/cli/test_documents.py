@@ -13,6 +13,12 @@ from toolkit.search.documents import IngestReport
 from toolkit.search.following import Ingest
 
 
+def test_an_empty_path_is_not_the_folder_here(run: Run) -> None:
+    result = run("ingest", "")
+    assert result.exit_code == 1
+    assert "An empty path was given" in result.stderr
+
+
 def test_ingest_says_what_it_did_and_a_second_time_touches_nothing(run: Run, handbook: Path) -> None:
     result = run("ingest", str(handbook), "-c", "handbook")
 

@@ -45,6 +45,8 @@ def ingest(
     """Read files, folders and web pages into the search index. What has not changed is not touched."""
     if workers and dask:
         raise ConfigError("Files are read by processes of this machine or by a cluster; give --workers or --dask.")
+    if not all(path.strip() for path in paths):  # of a variable that is not set; the folder here is not meant
+        raise IngestError("An empty path was given; name a file or folder, `.` for the one here.")
     pages = [path for path in paths if path.startswith(("http://", "https://"))]
     files = [Path(path) for path in paths if path not in pages]
     if pages and watch:
