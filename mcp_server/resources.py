@@ -4,8 +4,19 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from mcp.types import ReadResourceResult, ResourceTemplate, TextResourceContents
+from mcp.types import (
+    ListResourcesResult,
+    ListResourceTemplatesResult,
+    PaginatedRequestParams,
+    ReadResourceRequestParams,
+    ReadResourceResult,
+    ResourceTemplate,
+    TextResourceContents,
+)
 
+from mcp_server.errors import refused
+from mcp_server.house import House
+from mcp_server.sampling import Context
 from toolkit.errors import NotFound, choices
 
 if TYPE_CHECKING:
@@ -29,6 +40,34 @@ TEMPLATES = (
         mime_type="text/plain",
     ),
 )
+
+
+class Resources:
+    """Reads the wire, calls one method of the toolkit, writes the wire.
+
+    Args:
+        house: has what can be read.
+    """
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    async def list(self, _ctx: Context, _params: PaginatedRequestParams | None) -> ListResourcesResult:
+        """`resources/list`."""
+        return ListResourcesResult(resources=[])
+
+    async def list_templates(
+        self, _ctx: Context, _params: PaginatedRequestParams | None
+    ) -> ListResourceTemplatesResult:
+        """`resources/templates/list`."""
+        return ListResourceTemplatesResult(resource_templates=list(TEMPLATES))
+
+    async def read(self, _ctx: Context, params: ReadResourceRequestParams) -> ReadResourceResult:
+        """`resources/read`."""
+        try:
+            return await read(await self._house.opened(), params.uri)
+        except Exception as error:
+            raise refused(error, "resources/read") from error
 
 
 async def read(tk: "Toolkit", uri: str) -> ReadResourceResult:
