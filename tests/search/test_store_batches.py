@@ -13,7 +13,8 @@ from toolkit.search import gathering
 from toolkit.search.documents import Document
 from toolkit.search.gathering import Gathering
 from toolkit.search.ingest import Documents
-from toolkit.search.keeping import Prepared
+from toolkit.search.keeping import Written
+from toolkit.search.ready import Ready, ready
 from toolkit.search.store import DocumentStore
 
 
@@ -107,14 +108,14 @@ class Recorded:
         self.kept: list[str] = []
         self.at_once = self.most = 0
 
-    async def keep(self, batch: Any) -> None:
+    async def keep(self, batch: Ready) -> None:
         self.at_once += 1
         self.most = max(self.most, self.at_once)
         await asyncio.sleep(0.01)
-        self.batches.append([each.id for each in batch])
+        self.batches.append([each.id for each in batch.documents])
         self.at_once -= 1
 
-    async def told(self, each: Prepared) -> None:
+    async def told(self, each: Written) -> None:
         self.kept.append(each.id)
 
 
@@ -128,7 +129,7 @@ async def test_what_is_ready_is_kept_together_and_no_batch_is_too_large(monkeypa
     together = Gathering(recorded.keep, recorded.told)
     async with together.open():
         for each in several:
-            await together.add(each)
+            await together.add(ready([each]))
     assert sorted(recorded.kept) == sorted(sizes)
     assert [own for batch in recorded.batches for own in batch if own in sizes] != []
     assert all(len(batch) <= 4 for batch in recorded.batches)
@@ -147,7 +148,7 @@ async def test_what_cannot_be_kept_ends_the_gathering(monkeypatch: pytest.Monkey
         together = Gathering(fail, Recorded().told)
         async with together.open():
             for n in range(100):
-                await together.add(prepared(f"{n}", "x"))
+                await together.add(ready([prepared(f"{n}", "x")]))
 
     with pytest.raises(ExceptionGroup) as caught:
         await gather()

@@ -79,7 +79,29 @@ async def test_a_concise_search_gives_the_lines_that_fit(tools: ToolRegistry, do
 async def test_a_search_without_hits_says_so(tools: ToolRegistry, documents: Documents) -> None:
     await documents.ingest(Document("guide.md", GUIDE))
     result = await tools.call("semantic_search", {"query": "zeppelin"})
-    assert (result.text, result.data) == ("Nothing fits 'zeppelin'.", {"hits": []})
+    assert result.text.startswith("Nothing fits 'zeppelin'.")
+    assert result.data["hits"] == []
+    assert result.data["note"] in result.text, "that words alone were compared"
+
+
+async def test_the_cursor_of_a_search_gives_the_next_hits_until_there_are_none(
+    tools: ToolRegistry, documents: Documents
+) -> None:
+    await documents.ingest([Document(f"{n}.md", f"A heron, number {n}.") for n in range(5)])
+    found, cursor = [], ""
+    for _ in range(3):
+        result = await tools.call("semantic_search", {"query": "heron", "top_k": 2, "cursor": cursor})
+        found += [hit["source"] for hit in result.data["hits"]]
+        cursor = result.data.get("cursor", "")
+        assert f"cursor: {cursor}" in result.text or not cursor
+    assert sorted(found) == [f"{n}.md" for n in range(5)]
+    assert not cursor
+
+
+async def test_a_search_can_be_kept_to_sources_that_begin_alike(tools: ToolRegistry, documents: Documents) -> None:
+    await documents.ingest([Document(name, "A heron.") for name in ("docs/a.md", "docs/b.md", "src/docs/c.md")])
+    result = await tools.call("semantic_search", {"query": "heron", "source": "docs/"})
+    assert sorted(hit["source"] for hit in result.data["hits"]) == ["docs/a.md", "docs/b.md"]
 
 
 async def test_a_search_can_be_kept_to_a_collection_and_a_number(tools: ToolRegistry, documents: Documents) -> None:
@@ -149,6 +171,7 @@ async def test_progress_of_many_files_is_told_about_a_hundred_times(tools: ToolR
     result = await tools.call("ingest", {"path": str(folder)}, ToolContext(progress=hear))
     assert [done for done, _, _ in heard] == [*range(2, 251, 2), 251]
     assert result.text.endswith("… and 230 more.")
+    assert (len(result.data["skipped"]), result.data["more_skipped"]) == (20, 230), "the data says the same"
 
 
 async def test_a_text_is_ingested_under_its_title(tools: ToolRegistry, db: Database) -> None:

@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from functools import partial
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from toolkit.db import Database
 from toolkit.errors import ConfigError, Conflict, IngestError
@@ -20,26 +19,22 @@ from toolkit.search.cutting.chunker import document_id
 from toolkit.search.describing import Describe, Describing
 from toolkit.search.documents import Document, IngestProgress, IngestReport
 from toolkit.search.embedding import Embedders
-from toolkit.search.gathering import KEEPERS, Gathering
+from toolkit.search.gathering import Gathering
+from toolkit.search.keeping import Written
 from toolkit.search.plan import Ingestible, Job, Names
-from toolkit.search.preparing import Runs, parts, prepared
+from toolkit.search.preparing import Left, Runs, Way, parts, prepared
 from toolkit.search.reading import loader
 from toolkit.search.reading.folder import Skipped
-from toolkit.search.reading.readers import Broken, Readers
+from toolkit.search.reading.readers import Readers
 from toolkit.search.reading.web import Web
-from toolkit.search.store import DocumentStore, Known, Prepared, Run
+from toolkit.search.ready import Ready, ready
+from toolkit.search.store import DocumentStore, Known
 
 if TYPE_CHECKING:
     from toolkit.search.embedding.sources import Function
 
 OnProgress: TypeAlias = Callable[[IngestProgress], Awaitable[None] | None]
 """Told after every document; a function or a coroutine function."""
-
-IN_FLIGHT = 32
-"""Files worked on at once: enough to keep the disk busy, few enough to fit in memory."""
-
-KEEPERS_FAR = 6
-"""Batches that are kept at once where other processes take their words: those that are on their way, too."""
 
 _ADVICE = (
     "give text, Markdown, HTML, PDF, Office files, tables, code or notebooks, of at most "
@@ -110,42 +105,41 @@ class Documents(DocumentStore):
         key = key_of(collection, owner)
         async with AsyncExitStack() as open_ones:
             runs: Runs = await open_ones.enter_async_context(Readers(workers)) if readers is None else readers
-            at_once = getattr(runs, "at_once", IN_FLIGHT)
-            describing = Describing(describe) if describe else None
-            reading = _Reading(runs, bool(readers or workers), at_once, describing)
+            way = Way(runs, bool(readers or workers), Describing(describe) if describe else None)
             try:
-                report = await self._ingest(items, key, reading, progress)
+                report = await self._ingest(items, key, way, progress)
             except Conflict:
                 # Another ingest has just given the same name to its folder. Now that is known, and ours gets another.
-                report = await self._ingest(items, key, reading, progress)
+                report = await self._ingest(items, key, way, progress)
             await self.index.tidy(key)
             return report
 
     async def _ingest(
-        self, items: Sequence[Ingestible], collection: str, reading: "_Reading", progress: OnProgress | None
+        self, items: Sequence[Ingestible], key: str, way: Way, progress: OnProgress | None
     ) -> IngestReport:
-        work, describing = await self._plan(items, collection), reading.describing
+        work = await self._plan(items, key)
         tally = _Tally(len(work.jobs), progress, work.skipped)
-        waiting = iter(parts(work.jobs, far=reading.far))
-        keep = partial(self.put_many, run=_elsewhere(reading.runs)) if reading.far else self.put_many
-        keepers = KEEPERS_FAR if reading.far else KEEPERS
-        gathering = Gathering(keep, lambda each: tally.count(work.jobs[each.id], each), keepers=keepers)
+        waiting = parts(work.jobs, way)
+        gathering = Gathering(self.keep, lambda each: tally.count(work.jobs[each.id], each))
+        await self.look_up_language(key)
 
         async def take_turns() -> None:
             for part in waiting:
-                for own_id, outcome in await prepared(reading.runs, part, collection, described=bool(describing)):
-                    if isinstance(outcome, Prepared):
-                        await gathering.add(await describing.described(outcome) if describing else outcome)
+                for outcome in await prepared(way, part, key, self.language_of(key)):
+                    if isinstance(outcome, Left):
+                        await tally.count(work.jobs[outcome.id], outcome.why)
+                    elif isinstance(outcome, Ready):
+                        await gathering.add(outcome)
                     else:
-                        await tally.count(work.jobs[own_id], outcome)
+                        await gathering.add(ready([await way.described(outcome)]))
 
         try:
             async with gathering.open(), asyncio.TaskGroup() as group:
-                for _ in range(min(reading.at_once, len(work.jobs))):
+                for _ in range(min(way.runs.at_once, len(work.jobs))):
                     group.create_task(take_turns())
         except ExceptionGroup as failures:
             raise _first(failures) from None
-        removed = [await self.forget(collection, tree.root, tree.gone(tally)) for tree in work.trees]
+        removed = [await self.forget(key, tree.root, tree.gone(tally)) for tree in work.trees]
         if not tally.documents and not sum(removed):
             raise _nothing(items, tally.skipped)
         return tally.report(sum(removed))
@@ -204,27 +198,6 @@ def _first(failures: BaseExceptionGroup) -> BaseException:
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
-def _elsewhere(runs: Runs) -> Run:
-    """Takes words where files are read, and here if that fails."""
-
-    async def run(function: Callable[..., Any], *args: Any) -> Any:
-        try:
-            return await runs.run(function, *args)
-        except Broken:
-            return await asyncio.to_thread(function, *args)
-
-    return run
-
-
-class _Reading(NamedTuple):
-    """Who reads, whether elsewhere, how much at a time, and who describes what was read."""
-
-    runs: Runs
-    far: bool
-    at_once: int
-    describing: Describing | None
-
-
 @dataclass(slots=True)
 class _Tree:
     """The folder `inside` a root (empty: all of it) was walked: what is kept of it and was not met again is gone."""
@@ -278,16 +251,16 @@ class _Tally:
         unseen = (name for name, skipped in self._skipped if skipped.unseen)
         return any(source == name or source.startswith(f"{name}/") for name in unseen)
 
-    async def count(self, job: Job, prepared: Prepared | Skipped | Known) -> None:
-        if isinstance(prepared, Skipped):
-            self._skipped.append((job.source, prepared))
+    async def count(self, job: Job, became: Written | Skipped | Known) -> None:
+        if isinstance(became, Skipped):
+            self._skipped.append((job.source, became))
         else:
             self.kept.add(job.source)
-            if isinstance(prepared, Known):
-                self._counts.update(unchanged=1, chunks=prepared.chunks)
+            if isinstance(became, Known):
+                self._counts.update(unchanged=1, chunks=became.chunks)
             else:
                 old = job.known or job.replaces
-                self._counts.update(updated=1 if old else 0, added=0 if old else 1, chunks=len(prepared.chunks))
+                self._counts.update(updated=1 if old else 0, added=0 if old else 1, chunks=len(became.chunks))
         async with self._telling:  # one at a time, so that what is told only ever grows
             self._done += 1
             if self._progress:

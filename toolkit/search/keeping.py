@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from toolkit.db import Rows, Sql, Statement
 from toolkit.search.collection import name_of
@@ -41,6 +41,9 @@ _CHUNKS: Final = {
     "place": "TEXT",
     "content_hash": "TEXT",
 }
+ChunkRow: TypeAlias = tuple[str, str, str, int, str, str, int, int, int | None, int | None, str, str]
+"""A chunk as it is written: what `_CHUNKS` names."""
+
 _STAYS = ("id", "collection", "source", "created_at")
 _REPLACE = "ON CONFLICT (id) DO UPDATE SET " + ", ".join(f"{n} = excluded.{n}" for n in _DOCUMENTS if n not in _STAYS)
 _KEPT = "CASE WHEN created_at = updated_at THEN 'document.added' ELSE 'document.changed' END"
@@ -92,33 +95,72 @@ class Prepared:
     replaces: tuple[str, ...] = ()
 
 
-def keep(prepared: Sequence[Prepared], *, analysed: str, now: datetime, taken: Exception) -> list[Statement | Rows]:
+class Written(NamedTuple):
+    """A document as it is written: flat, for most come from another process.
+
+    Attributes:
+        id: of the document.
+        source: what it is called in its collection.
+        title: what it is called by people, or its source.
+        root: the folder or file given to `ingest`; empty for a document that is no file.
+        path: the file itself; empty for a document that is no file.
+        replaces: ids of documents that were made of the same file for another root.
+        row: of the table `documents`, without what is only known when it is written.
+        chunks: the rows of its chunks.
+    """
+
+    id: str
+    source: str
+    title: str
+    root: str
+    path: str
+    replaces: tuple[str, ...]
+    row: tuple[Any, ...]
+    chunks: Sequence[ChunkRow]
+
+
+def written(prepared: Prepared) -> Written:
+    """The rows of a document."""
+    document, key = prepared.document, prepared.collection
+    source, title = document.source, document.title or document.source
+    about = (document.kind, document.language, dict(document.metadata))
+    size = (prepared.content_hash, prepared.bytes, len(prepared.chunks), prepared.root)
+    encoding = document.encoding if isinstance(document, Loaded) else "utf-8"
+    row = (prepared.id, key, source, title, *about, *size, encoding)
+    chunks = [_row(chunk, key) for chunk in prepared.chunks]
+    return Written(prepared.id, source, title, prepared.root, prepared.path, prepared.replaces, row, chunks)
+
+
+def keep(
+    documents: Sequence[Written], *, key: str, analysed: str, now: datetime, taken: Exception
+) -> list[Statement | Rows]:
     """Keeps documents, each in place of what was kept under its id; behind the statement that locks the collection.
 
     Args:
-        prepared: of one collection, with different ids.
+        documents: with different ids.
+        key: of their collection.
         analysed: how their words are indexed.
         now: the moment, by which those that were written are told from others.
         taken: raised where one would replace another folder's file.
     """
-    name = name_of(prepared[0].collection)
-    ids = {"ids": [each.id for each in prepared], "now": now, "name": name}
-    others = replaced(prepared)
-    places = [[each.id, each.root, each.path] for each in prepared]
+    name, when = name_of(key), (analysed, now, now)
+    ids = {"ids": [each.id for each in documents], "now": now, "name": name}
+    others = replaced(documents)
+    places = [[each.id, each.root, each.path] for each in documents]
     return [
         Statement(_FREE, {"places": places}, unmatched=taken),
         *(remove({"ids": others, "name": name}, now=now) if others else ()),
-        Rows("documents", _DOCUMENTS, [_document(each, analysed, now) for each in prepared], _REPLACE),
+        Rows("documents", _DOCUMENTS, [each.row + when for each in documents], _REPLACE),
         Statement(_with("DELETE FROM chunks WHERE document_id {these}"), ids),
-        Rows("chunks", _CHUNKS, [_row(chunk, each.collection) for each in prepared for chunk in each.chunks]),
+        Rows("chunks", _CHUNKS, [row for each in documents for row in each.chunks]),
         _told(_KEPT, "id {these}", ids),
     ]
 
 
-def replaced(prepared: Sequence[Prepared]) -> list[str]:
+def replaced(documents: Sequence[Written]) -> list[str]:
     """The ids of the documents that go for these to come."""
-    own = {each.id for each in prepared}
-    return [old for old in dict.fromkeys(old for each in prepared for old in each.replaces) if old not in own]
+    own = {each.id for each in documents}
+    return [old for old in dict.fromkeys(old for each in documents for old in each.replaces) if old not in own]
 
 
 def remove(
@@ -171,16 +213,7 @@ def _with(template: str) -> Sql:
     return Sql(template.format(these=_THESE.sqlite), template.format(these=_THESE.postgres))
 
 
-def _document(prepared: Prepared, analysed: str, now: datetime) -> tuple[Any, ...]:
-    document = prepared.document
-    named = (prepared.id, prepared.collection, document.source, document.title or document.source)
-    about = (document.kind, document.language, dict(document.metadata))
-    size = (prepared.content_hash, prepared.bytes, len(prepared.chunks), prepared.root)
-    encoding = document.encoding if isinstance(document, Loaded) else "utf-8"
-    return (*named, *about, *size, encoding, analysed, now, now)
-
-
-def _row(chunk: Chunk, collection: str) -> tuple[Any, ...]:
+def _row(chunk: Chunk, collection: str) -> ChunkRow:
     digest = hashlib.sha256(f"{chunk.heading}\0{chunk.text}".encode()).hexdigest()
     said = (chunk.id, chunk.document_id, collection, chunk.position, chunk.heading, chunk.text)
     return (*said, chunk.line_start, chunk.line_end, chunk.byte_start, chunk.byte_end, chunk.place, digest)

@@ -1,25 +1,22 @@
 """The tables of documents and chunks."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 from toolkit import stamps
 from toolkit.db import Database, Statement
 from toolkit.errors import Conflict
 from toolkit.search import keeping
 from toolkit.search.collection import LANGUAGE, checked_name, key_of, name_of, no_collection, owner_of
-from toolkit.search.documents import Chunk
 from toolkit.search.keeping import Prepared
+from toolkit.search.ready import Ready, ready, words
 from toolkit.search.stored import MOST_NEIGHBORS, Known, StoredDocuments, asked, chunk_of, no_document
 
 if TYPE_CHECKING:
     from toolkit.search.index import Index
 
 __all__ = ["MOST_NEIGHBORS", "DocumentStore", "Known", "Prepared", "checked_name", "chunk_of", "no_collection"]
-
-Run: TypeAlias = Callable[..., Awaitable[Any]]
-"""`(function, *args)` to what the function gives of them, wherever it runs."""
 
 _TRIES: Final = 5  # how often what is to be written may be changed by others in between
 _AT_ONCE: Final = 1_000  # documents that are removed in one transaction
@@ -53,70 +50,81 @@ class DocumentStore(StoredDocuments):
         """
         await self.put_many([prepared])
 
-    async def put_many(self, prepared: Sequence[Prepared], *, run: Run = asyncio.to_thread) -> None:
-        """Keep documents of one collection, together; from then on every search finds their words.
+    async def put_many(self, prepared: Sequence[Prepared]) -> None:
+        """Keep documents of one collection, together; see `keep`. Of several with one id the last one is kept."""
+        several = list({each.id: each for each in prepared}.values())
+        if several:
+            await self.keep(await asyncio.to_thread(ready, several))
 
-        Of several with one id the last one is kept. What cannot be kept does not keep the others from it.
+    async def keep(self, those: Ready) -> None:
+        """Keep documents together; from then on every search finds their words.
 
-        Args:
-            prepared: of one collection.
-            run: where their words are taken; else on a thread.
+        What cannot be kept does not keep the others from it. Where their words were not taken, or in a language that
+        is not the collection's, they are taken on a thread.
 
         Raises:
             Conflict: another folder's file has the same name in the collection as one of them.
         """
-        several = list({each.id: each for each in prepared}.values())
-        if not several:
-            return
         try:
-            await self._put(several, run)
+            await self._keep(those)
         except Conflict as error:
-            if len(several) == 1:
+            if len(those.documents) == 1:
                 raise
             taken = error
         else:
             return
-        for each in several:
+        for each in those.documents:
             try:
-                await self._put([each], run)
+                await self._keep(Ready(those.key, [each]))
             except Conflict as error:
                 taken = error
         raise taken
 
-    async def _put(self, prepared: Sequence[Prepared], run: Run) -> None:
+    async def _keep(self, those: Ready) -> None:
         # numpy comes with these.
         from toolkit.search.index import bodies, tables  # noqa: PLC0415 - see above
         from toolkit.search.index.building import code  # noqa: PLC0415
         from toolkit.search.index.identity import docs_of  # noqa: PLC0415
 
-        key = prepared[0].collection
-        name, sources = name_of(key), [each.document.source for each in prepared]
+        key, documents, chunks = those.key, those.documents, those.chunks
+        name, sources = name_of(key), [each.source for each in documents]
         taken = Conflict(
             f"The collection {name!r} has another document called {', '.join(map(repr, sources[:3]))}; "
             "give this one another source or another collection."
         )
-        chunks = [chunk for each in prepared for chunk in each.chunks]
-        gone = [*keeping.replaced(prepared), *(each.id for each in prepared if not each.chunks)]
+        gone = [*keeping.replaced(documents), *(each.id for each in documents if not each.chunks)]
         for _ in range(_TRIES):
-            language = self._languages.get(key, LANGUAGE)
-            made: bytes = await run(_words, language, chunks)
+            language = self.language_of(key)
+            if those.language != language:
+                made = await asyncio.to_thread(words, language, documents)
+                those = Ready(key, documents, language, made)
             other = _Moved()
             lock = tables.put(
                 key, name=name, owner=owner_of(key), language=language, analysed=code(language), otherwise=other
             )
-            kept = keeping.keep(prepared, analysed=code(language), now=stamps.now(), taken=taken)
-            told = [tables.entry(key, bodies.WORDS, made, len(chunks))] if chunks else []
+            kept = keeping.keep(documents, key=key, analysed=code(language), now=stamps.now(), taken=taken)
+            told = [tables.entry(key, bodies.WORDS, those.words, chunks)] if chunks else []
             if gone or not chunks:
                 told.append(tables.gone(key, docs_of(gone)))
             try:
                 rows = await self._db.write(lock, *kept, *told, subject=key)
             except _Moved:
-                found = await tables.collections(self._db, [key])
-                self._languages[key] = found[key].language if key in found else LANGUAGE
+                await self.look_up_language(key)
                 continue
-            self.index.written(key, rows[0][0], len(chunks))
+            self.index.written(key, rows[0][0], chunks)
             return
         raise Conflict(f"The language of the collection {name!r} is changed again and again; try again.")
+
+    def language_of(self, key: str) -> str:
+        """The language of a collection's words as it was last seen."""
+        return self._languages.get(key, LANGUAGE)
+
+    async def look_up_language(self, key: str) -> None:
+        """See which language a collection has now."""
+        from toolkit.search.index import tables  # noqa: PLC0415 - numpy comes with it
+
+        found = await tables.collections(self._db, [key])
+        self._languages[key] = found[key].language if key in found else LANGUAGE
 
     async def configure(
         self, name: str, *, language: str | None = None, embedder: str | None = None, owner: str | None = None
@@ -232,10 +240,3 @@ class DocumentStore(StoredDocuments):
             raise await self.no_collection(name, owner=owner) from None
         await self.index.removed(key)
         return len(rows[1])
-
-
-def _words(language: str, chunks: Sequence[Chunk]) -> bytes:
-    from toolkit.search.index import bodies  # noqa: PLC0415 - numpy comes with it
-    from toolkit.search.index.building import segments  # noqa: PLC0415
-
-    return bodies.of_words(segments(language, chunks))

@@ -3,10 +3,13 @@
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from toolkit.search.embedding import passage, text_hash
+from toolkit.search.embedding.passage import _begins, _plain
+
+heading_like = st.text("#=-* \t\n\u00a0\x0cAaßẞİſ", max_size=40)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +38,12 @@ def test_a_title_does_not_take_the_place_of_the_text() -> None:
 @given(st.text(), st.text(), st.text())
 def test_the_text_is_always_read_whole_and_last(title: str, heading: str, text: str) -> None:
     assert passage(title, heading, text).endswith(text)
+
+
+@given(heading_like, heading_like)
+@example("Straße" + " " * 40 + "zu", "STRASSE ZU")
+def test_a_look_at_the_beginning_tells_as_much_as_all_of_the_text(text: str, name: str) -> None:
+    assert _begins(text, _plain(name)) == _plain(text).startswith(_plain(name))
 
 
 def test_the_hash_is_the_beginning_of_sha_256_as_a_whole_number() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from toolkit.search.words.tokens import BREAK, EXACT, MOST_PARTS, NAME, RUN, TOKEN, WORD, coarse, coarse_all, pieces
+from toolkit.search.words.tokens import BREAK, EXACT, MOST_PARTS, NAME, RUN, TOKEN, WORD, coarse, marked, pieces
 
 
 def test_white_space_and_punctuation_part_tokens_and_what_may_belong_to_a_name_does_not() -> None:
@@ -16,9 +16,8 @@ def test_white_space_and_punctuation_part_tokens_and_what_may_belong_to_a_name_d
 @example(["a\0b", "", "\0", "c"])
 @example(["一。二，三", "（x）"])
 def test_texts_cut_together_give_the_tokens_of_each(texts: list[str]) -> None:
-    together = [token for tokens in coarse_all(texts) for token in tokens]
     found: list[list[bytes]] = [[]]
-    for token in together:
+    for token in marked(texts).split():
         found[-1].append(token)
         if token == BREAK:
             found.append([])

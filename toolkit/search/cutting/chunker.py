@@ -144,9 +144,9 @@ def _pieces(text: str, start: int, end: int, *, whole: bool) -> Iterator[tuple[i
 
 def _heading(group: Sequence[Block]) -> str:
     """What the blocks stand under: the headings that they share, then those that they do not, side by side."""
-    if len(group) == 1:
-        return _short(" › ".join(group[0].path))
-    paths = list(dict.fromkeys(block.path for block in group))
+    paths = list(dict.fromkeys([block.path for block in group]))
+    if len(paths) == 1:
+        return _short(" › ".join(paths[0]))
     shared = [names[0] for names in takewhile(lambda names: len(set(names)) == 1, zip(*paths, strict=False))]
     rest = [" › ".join(path[len(shared) :]) for path in paths if len(path) > len(shared)]
     return _short(" › ".join([*shared, *([" · ".join(rest)] if rest else [])]))

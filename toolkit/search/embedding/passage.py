@@ -1,6 +1,7 @@
 """What an embedder reads of a chunk, and the hash under which the vector of that is kept."""
 
 import hashlib
+from functools import lru_cache
 from typing import Final
 
 PATH: Final = " › "
@@ -8,6 +9,8 @@ PATH: Final = " › "
 
 _MOST_TITLE: Final = 200  # characters: a title is to say what the text is about, not to take its place
 _MOST_SAID: Final = 500  # characters at the beginning of a text in which its own headings stand
+_MARKS: Final = "#=-*_ \t\r\n"  # around a heading
+_SPARE: Final = 16  # characters beside a name: the white space in it
 
 
 def passage(title: str, heading: str, text: str) -> str:
@@ -21,13 +24,12 @@ def passage(title: str, heading: str, text: str) -> str:
         heading: the headings that the chunk stands under, outermost first, joined by `PATH`.
         text: of the chunk.
     """
-    said = _plain(text[:_MOST_SAID])
     names: list[str] = []
     for name in (title.strip()[:_MOST_TITLE], *heading.split(PATH)):
         if (
             (plain := _plain(name))
             and not any(plain in _plain(other) for other in names)
-            and not said.startswith(plain)
+            and not _begins(text[:_MOST_SAID], plain)
         ):
             names.append(name.strip())
     return f"{PATH.join(names)}\n{text}" if names else text
@@ -38,5 +40,15 @@ def text_hash(passage: str) -> int:
     return int.from_bytes(hashlib.sha256(passage.encode("utf-8", "replace")).digest()[:8], "little")
 
 
+@lru_cache(maxsize=1024)
 def _plain(text: str) -> str:
-    return " ".join(text.strip("#=-*_ \t\r\n").casefold().split())
+    return " ".join(text.strip(_MARKS).casefold().split())
+
+
+def _begins(text: str, plain: str) -> bool:
+    """Whether `_plain(text)` begins with a name; mostly a look at as many characters as the name has tells."""
+    start = text.lstrip(_MARKS)
+    begin = " ".join(start[: len(plain) + _SPARE].casefold().split())
+    if len(begin) < len(plain):
+        begin = " ".join(start.casefold().split())
+    return begin.startswith(plain)

@@ -77,7 +77,8 @@ def decode(data: bytes, charset: str | None = None) -> Decoded:
 
 def clean(text: str) -> str:
     r"""`text` as both databases can keep it: line ends as `\n`, and U+FFFD for NUL and for half a character."""
-    return _UNKEPT.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+    lines = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+    return lines if lines.isascii() and "\0" not in lines else _UNKEPT.sub("\ufffd", lines)
 
 
 def _controls(encoding: str) -> bytes:

@@ -32,6 +32,8 @@ _IS_WINDOWS = os.name == "nt"
 _BROKEN_OFF = "reading was broken off"
 _CALLS = 1_000  # after so many calls a child is replaced, so that what its libraries leak stays small
 _IN_FLIGHT = 4  # files per reader that are on their way
+_AHEAD = 2  # calls per reader that should be under way: the one that it runs, and the next
+_ON_THREADS = 32  # of threads: enough to keep the disk busy, few enough to fit in memory
 _START = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
@@ -75,6 +77,11 @@ class Readers:
         self._busy: set[_Child] = set()
         self._threads = ThreadPoolExecutor(max(1, workers), "readers")
         self._closed = False
+
+    @property
+    def at_once(self) -> int:
+        """Calls that should be under way for nobody to wait."""
+        return _AHEAD * self.workers or _ON_THREADS
 
     async def run(self, function: Callable[[*Args], R], /, *args: *Args, isolated: bool = False) -> R:
         """What `function(*args)` gives.

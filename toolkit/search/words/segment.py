@@ -32,7 +32,8 @@ from numpy.typing import NDArray
 
 from toolkit.errors import DatabaseError
 from toolkit.search.words.analyser import Analyser, Vocabulary
-from toolkit.search.words.tokens import coarse, coarse_all
+from toolkit.search.words.distinct import distinct_all
+from toolkit.search.words.tokens import coarse
 
 MOST_CHUNKS = 1 << 16
 """Chunks of one segment: an ordinal fits into two bytes."""
@@ -157,7 +158,10 @@ class Segment:
         """
         n = _checked(len(texts.bodies))
         words = analyser.vocabulary
-        codes = [np.fromiter(map(words.__getitem__, found), np.int64, len(found)) for found in coarse_all(texts.bodies)]
+        codes = [
+            np.fromiter(map(words.__getitem__, tokens), np.int64, len(tokens))[places]
+            for tokens, places in distinct_all(texts.bodies)
+        ]
         terms, chunks = _terms(np.concatenate([np.zeros(0, np.int64), *codes]), words.several)
         bare = np.flatnonzero(np.bincount(chunks, minlength=n) == 0).tolist()
         rest = [(words.number(t), chunk) for chunk in bare for t in analyser.stop_words(coarse(texts.bodies[chunk]))]
@@ -190,14 +194,11 @@ class Segment:
         masks = [np.ones(len(s), np.bool_) if a is None else a for s, a in zip(segments, alive, strict=True)]
         _checked(sum(int(np.count_nonzero(mask)) for mask in masks))
         numbers: dict[str, int] = {}
-        entries, base = [], 0
+        parts, base = [], 0
         for segment, mask in zip(segments, masks, strict=True):
-            lists = segment.lists
-            known = np.array([numbers.setdefault(term, len(numbers)) for term in lists.terms], np.int64)
+            known = np.array([numbers.setdefault(term, len(numbers)) for term in segment.terms], np.int64)
             places = np.cumsum(mask, dtype=np.int64) + (base - 1)
-            made = np.repeat(known << (_CHUNK_BITS + _COUNT_BITS), np.diff(lists.starts))
-            made |= (places[lists.ids] << _COUNT_BITS) | lists.counts
-            entries.append(made if mask.all() else made[mask[lists.ids]])
+            parts.append(_Part(known, *_alive(segment.lists, mask, places)))
             base += int(np.count_nonzero(mask))
         pairs = list(zip(segments, masks, strict=True))
         return cls(
@@ -205,7 +206,7 @@ class Segment:
             np.concatenate([segment.positions[mask] for segment, mask in pairs]),
             np.concatenate([segment.hashes[mask] for segment, mask in pairs]),
             np.concatenate([segment.lengths[mask] for segment, mask in pairs]),
-            lists=_lists(np.sort(np.concatenate(entries)), dict(enumerate(numbers))),
+            lists=_laid(list(numbers), parts),
         )
 
     def pack(self) -> bytes:
@@ -285,6 +286,45 @@ def _lists(entries: NDArray[np.int64], terms: Mapping[int, str]) -> Lists:
         (entries >> _COUNT_BITS).astype(np.uint16),
         entries.astype(np.uint8),
     )
+
+
+class _Part(NamedTuple):
+    """What one segment brings into another: the numbers of its terms there, how many postings each has, and these."""
+
+    known: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    ids: NDArray[np.uint16]
+    counts: NDArray[np.uint8]
+
+
+def _alive(
+    lists: Lists, mask: NDArray[np.bool_], places: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.uint16], NDArray[np.uint8]]:
+    """How many postings each term has in the chunks of `mask`, and these, the chunks by their new `places`."""
+    sizes, ids = np.diff(lists.starts), places.astype(np.uint16)[lists.ids]
+    if mask.all():
+        return sizes, ids, lists.counts
+    kept = mask[lists.ids]
+    terms = np.repeat(np.arange(len(sizes)), sizes)[kept]
+    return np.bincount(terms, minlength=len(sizes)), ids[kept], lists.counts[kept]
+
+
+def _laid(terms: Sequence[str], parts: Sequence[_Part]) -> Lists:
+    """The postings of all parts, those of a term in the order of the parts; each is laid where it belongs."""
+    totals = np.zeros(len(terms), np.int64)
+    for part in parts:
+        totals[part.known] += part.sizes
+    starts = np.cumsum(totals) - totals
+    ids, counts = np.empty(totals.sum(), np.uint16), np.empty(totals.sum(), np.uint8)
+    free = starts.copy()
+    for part in parts:
+        before = np.cumsum(part.sizes) - part.sizes
+        places = np.arange(len(part.ids)) + np.repeat(free[part.known] - before, part.sizes)
+        ids[places], counts[places] = part.ids, part.counts
+        free[part.known] += part.sizes
+    there = totals > 0
+    left = [term for term, is_there in zip(terms, there.tolist(), strict=True) if is_there]
+    return Lists(left, np.append(starts[there], len(ids)), ids, counts)
 
 
 def _terms(

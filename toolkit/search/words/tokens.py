@@ -7,7 +7,7 @@ token of the first; the vocabulary remembers what came of it, so that it is done
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
 from operator import add
 
@@ -15,14 +15,13 @@ MOST_PARTS = 24
 """Parts of one identifier: a token of more is no name but data, and only the whole of it is kept."""
 
 BREAK = b"\0"
-"""The token between two texts in `coarse_all`; it stands in no text."""
+"""The token behind each text in `marked`; it stands in no text."""
 
 _KEPT = "_.-'+#\0"
 _TABLE = bytes(
     ord(" ") if (c := chr(code)).isascii() and not c.isalnum() and c not in _KEPT else code for code in range(256)
 )
 _PUNCTUATION = tuple(map(str.encode, "，。、；：！？（）「」『』《》【】…—"))
-_BLOCK = 1 << 20
 
 _OUTER = "._-'"
 _SPELLED = re.compile("['+#]")
@@ -65,33 +64,24 @@ TOKEN, WORD, NAME, EXACT, RUN = Kind
 
 def coarse(text: str) -> list[bytes]:
     """The tokens of `text`, as UTF-8, in order. What is no character (a lone surrogate) and NUL cut like a space."""
-    return _cut(text.replace("\0", " "))
+    return _spaced(text.replace("\0", " ")).split()
 
 
-def coarse_all(texts: Sequence[str]) -> Iterator[list[bytes]]:
-    """The tokens of all `texts`, `BREAK` after each text, in lists of about a megabyte: so they stay in the caches."""
-    start = size = 0
-    for end, text in enumerate(texts, 1):
-        size += len(text) + 1
-        if size >= _BLOCK or end == len(texts):
-            yield _tokens(texts[start:end])
-            start, size = end, 0
-
-
-def _tokens(texts: Sequence[str]) -> list[bytes]:
-    joined = " \0 ".join(texts) + " \0"
+def marked(texts: Sequence[str]) -> bytes:
+    """The tokens of all `texts` between spaces, `BREAK` after each text."""
+    joined = " \0 ".join([*texts, ""])
     if joined.count("\0") > len(texts):
-        joined = " \0 ".join([text.replace("\0", " ") for text in texts]) + " \0"
-    return _cut(joined)
+        joined = " \0 ".join([*(text.replace("\0", " ") for text in texts), ""])
+    return _spaced(joined)
 
 
-def _cut(text: str) -> list[bytes]:
+def _spaced(text: str) -> bytes:
     content = text.encode("utf-8", "replace")
     if "。" in text or "、" in text:  # where sentences have no spaces, a whole paragraph would be a token
         for mark in _PUNCTUATION:
             content = content.replace(mark, b" ")
     # Without its full stop the last word of a sentence is a token that is known already.
-    return content.translate(_TABLE).replace(b". ", b"  ").split()
+    return content.translate(_TABLE).replace(b". ", b"  ")
 
 
 def pieces(token: str) -> list[tuple[str, Kind]]:
