@@ -1,6 +1,7 @@
 """Brings the tables of a SQLite database up to date."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from toolkit.db.migrate import APPLIED, LEDGER, REMEMBER, Migration, failed, plan
@@ -38,9 +39,25 @@ def _checksums(connection: Connection) -> dict[int, str]:
     return {version: checksum for version, _, checksum, _ in applied(connection)}
 
 
+def _statements(sql: str) -> Iterator[str]:
+    """The statements of a script, with what comments stand before each.
+
+    Neither `executescript` will do: Python's commits first, and that of sqlite-utils asks after each character whether
+    a statement is complete, which took 70 ms for all migrations.
+    """
+    begin = 0
+    for mark in re.finditer(";", sql):
+        if sqlite3.complete_statement(sql[begin : mark.end()]):
+            yield sql[begin : mark.end()]
+            begin = mark.end()
+    if sql[begin:].strip():
+        yield sql[begin:]
+
+
 def _apply(connection: Connection, migration: Migration, now: datetime) -> None:
     try:
-        connection.executescript(migration.sql)  # within a transaction sqlite-utils does not commit
+        for statement in _statements(migration.sql):
+            connection.execute(statement)
         broken = connection.execute("PRAGMA foreign_key_check").fetchall()
     except sqlite3.Error as error:
         raise failed(migration, error) from error
