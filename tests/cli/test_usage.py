@@ -25,6 +25,7 @@ async def fill(url: str) -> None:
     await keep(ledger, "=cmd()", caller=Caller("bob", None, "s2"), cost=5_000_000)
     await keep_tool(ledger, "search")
     await keep_tool(ledger, "search", "error")
+    await ledger.flush()
     await db.close()
 
 

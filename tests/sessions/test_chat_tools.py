@@ -67,7 +67,7 @@ async def test_a_tool_knows_in_whose_name_it_is_called(house: House) -> None:
 @pytest.mark.parametrize(
     ("call", "told"),
     [
-        (("add", {"a": 1}), "Error: add: `b` is missing, for example 1."),
+        (("add", {"a": 1}), 'Error: add: `b` is missing; right is, for example, {"a": 1, "b": 1}.'),
         (("ad", {}), "Error: There is no tool 'ad'; the nearest is 'add'."),
         (("secret", {}), "Error: There is no tool 'secret'; there are 'add', 'flood'."),
         (("flood", {"length": 10}), "xxxxxxxxxx"),

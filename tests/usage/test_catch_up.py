@@ -98,6 +98,7 @@ async def test_what_failed_is_written_when_the_database_takes_rows_again(
     faulty.fault = fault
     await keep(ledger, "a")
     await keep_tool(ledger)
+    await ledger._tools_written()
     assert (ledger.waiting, ledger.failures, ledger.last_failure) == (2, 2, str(fault))
 
     faulty.fault = None

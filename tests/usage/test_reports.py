@@ -1,13 +1,16 @@
 """What the ledger says of answers from the cache, of conversations, and of tools."""
 
+import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from tests.usage.rows import ADA, asked, keep, keep_tool
+from tests.usage.rows import ADA, keep, keep_tool
 from toolkit.db import Database, Statement
 from toolkit.messages import Caller
 from toolkit.stamps import now
+from toolkit.usage.gathering import MOST, SECONDS, Gathering
 from toolkit.usage.ledger import Ledger
 
 
@@ -138,7 +141,63 @@ async def test_the_newest_calls_are_read_from_an_index_however_many_a_day_has(le
     assert "calls_by_day" in " ".join(str(value) for row in plan for value in dict(row).values())
 
 
-async def test_a_tool_whose_row_cannot_be_written_never_raises(ledger: Ledger) -> None:
+async def test_a_tool_of_a_question_with_a_strange_id_is_kept_all_the_same(ledger: Ledger) -> None:
     await keep_tool(ledger, "a", call_id="half \ud800")
-    assert (ledger.failures, ledger.dropped) == (1, 1)
-    assert asked().ok
+
+    (row,) = await ledger.tool_calls()
+    assert (row.call_id, ledger.failures) == ("half �", 0)
+
+
+async def test_calls_of_tools_do_not_wait_for_their_rows_which_are_written_together(
+    ledger: Ledger, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists: list[int] = []
+    write = db.write
+
+    async def counted(*statements: Statement, **options: Any) -> list[Any]:
+        lists.append(len(statements))
+        return await write(*statements, **options)
+
+    monkeypatch.setattr(db, "write", counted)
+    for number in range(5):
+        await keep_tool(ledger, f"tool{number}")
+    assert lists == []
+
+    assert len(await ledger.tool_calls()) == 5  # whoever asks sees them
+    assert lists == [5]
+
+
+async def test_rows_of_tools_are_written_soon_though_nobody_asks(ledger: Ledger, db: Database) -> None:
+    await keep_tool(ledger, "a")
+
+    async with asyncio.timeout(20):
+        while not await db.fetch_all("SELECT id FROM tool_calls"):  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.01)
+
+
+async def test_many_rows_of_tools_are_written_before_their_time(ledger: Ledger) -> None:
+    for _ in range(MOST):
+        await keep_tool(ledger, "a")
+
+    assert len(ledger._writing) == 1
+
+
+async def test_what_was_gathered_is_in_the_database_when_the_ledger_is_flushed(ledger: Ledger, db: Database) -> None:
+    await keep_tool(ledger, "a")
+    await ledger.flush()
+
+    assert len(await db.fetch_all("SELECT id FROM tool_calls")) == 1
+
+
+def test_rows_of_a_loop_that_has_ended_are_written_by_the_next() -> None:
+    written: list[int] = []
+    gathering = Gathering(lambda rows: written.append(len(rows)))
+
+    async def call(seconds: float) -> None:
+        gathering.add([Statement("SELECT 1")])
+        await asyncio.sleep(seconds)
+
+    asyncio.run(call(0))
+    asyncio.run(call(4 * SECONDS))
+
+    assert written == [2]

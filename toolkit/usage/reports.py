@@ -128,6 +128,7 @@ class Reports:
 
     async def tools(self, *, days: int = 30, user: str | None = None) -> list[ToolUsage]:
         """How often each tool was called in the last `days` days in UTC, today included; the busiest first."""
+        await self._tools_written()
         rows = await self._db.fetch_all(
             """
             SELECT tool, COUNT(*) AS calls,
@@ -147,6 +148,7 @@ class Reports:
         self, *, limit: int = 50, call_id: str | None = None, session_id: str | None = None
     ) -> list[ToolCallRow]:
         """The last `limit` calls of tools, newest first, of everyone or of one question or conversation."""
+        await self._tools_written()
         wanted = {"call_id": call_id, "session_id": session_id}
         rows = await self._db.fetch_all(
             f"SELECT * FROM tool_calls {_where(wanted)} ORDER BY day DESC, started_at DESC, id DESC LIMIT :limit",
@@ -154,6 +156,9 @@ class Reports:
             limit=min(max(0, limit), _MOST),
         )
         return [tool_row(row) for row in rows]
+
+    async def _tools_written(self) -> None:
+        """Have the rows of calls of tools in the database, where some are not there yet."""
 
     async def export(self, *, days: int = 30, user: str | None = None) -> AsyncGenerator[dict[str, Any], None]:
         """Every attempt, oldest first, as a flat row of text, numbers, booleans and times: for CSV, pandas or Parquet.

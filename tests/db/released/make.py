@@ -122,6 +122,7 @@ async def _fill_later_rooms(db: Database, ledger: Ledger, sessions: Sessions, se
         milliseconds=0.1 + 0.2,
         started_at=stamps.now(),
     )
+    await ledger.flush()
     limits = Limits(db)
     await limits.set("user", "ada", rpm=100, tpm=10_000, usd_per_day=1.5)
     await limits.set("total", rpm=1_000)
