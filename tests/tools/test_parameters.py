@@ -1,4 +1,5 @@
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -179,7 +180,7 @@ def test_a_parameter_that_a_model_cannot_fill_is_refused_by_name(function: Calla
             {"where": {"language": "en", "numbers": [1, True]}},
             "find: `where.numbers[1]` must be a whole number (got true).",
         ),
-        ({"where": {"language": "en"}}, "find: `where.numbers` is missing, for example [1]."),
+        ({"where": {"language": "en"}}, "find: `where.numbers` is missing."),
         (
             {"where": {"langage": "en", "language": "", "numbers": []}},
             "find: `where.langage` is unknown, use `where.language`.",
@@ -196,13 +197,35 @@ def test_wrong_arguments_are_named_with_what_is_expected_and_what_was_got(given:
     right = {"query": "x", "where": {"language": "en", "numbers": []}}
     with pytest.raises(ToolArgumentsError) as caught:
         FIND.check("find", {**right, **given})
-    assert str(caught.value) == message
+    assert str(caught.value).startswith(f"{message[:-1]}; right is, for example, {{")
 
 
-def test_a_missing_argument_is_named_with_an_example() -> None:
+@pytest.mark.parametrize(
+    ("given", "right"),
+    [
+        ({"where": {"language": "en", "numbers": []}}, {"query": "text", "where": {"language": "en", "numbers": []}}),
+        ({"query": "x", "where": {"language": "en"}}, {"query": "x", "where": {"language": "text", "numbers": [1]}}),
+        ({"quary": "x", "where": 3}, {"query": "x", "where": {"language": "text", "numbers": [1]}}),
+        ({"query": "x" * 500, "where": {"language": "en", "numbers": []}, "topk": 500, "since": "2026-13-01"}, None),
+    ],
+)
+def test_the_message_ends_with_a_call_that_is_right_and_keeps_what_was(
+    given: dict[str, Any], right: dict[str, Any] | None
+) -> None:
     with pytest.raises(ToolArgumentsError) as caught:
-        FIND.check("find", {"where": {"language": "en", "numbers": []}})
-    assert str(caught.value) == 'find: `query` is missing, for example "text".'
+        FIND.check("find", given)
+    said = json.loads(str(caught.value).partition("; right is, for example, ")[2].removesuffix("."))
+    assert FIND.check("find", said)
+    if right is not None:
+        assert said == right
+
+
+def test_no_example_is_given_where_it_might_be_wrong() -> None:
+    def find(code: Annotated[str, Field(pattern="^[A-Z]{3}$")]) -> None: ...
+
+    with pytest.raises(ToolArgumentsError) as caught:
+        of(find).check("find", {"code": "x"})
+    assert str(caught.value) == 'find: `code` must be text that fits the pattern ^[A-Z]{3}$ (got "x").'
 
 
 def test_a_date_that_is_none_is_explained_without_an_address_of_pydantic() -> None:
@@ -232,9 +255,9 @@ def test_a_secret_is_recognised_before_a_long_value_is_cut_through_it() -> None:
 
 def test_a_thousand_mistakes_are_a_few_and_a_number() -> None:
     given = {"query": "x", "where": {"language": "en", "numbers": ["a"] * 1000}}
-    with pytest.raises(ToolArgumentsError, match=r"; and 994 more\.") as caught:
+    with pytest.raises(ToolArgumentsError, match="; and 994 more; right is") as caught:
         FIND.check("find", given)
-    assert str(caught.value).count(";") == 6
+    assert str(caught.value).count(";") == 7
 
 
 def test_a_type_of_several_numbers_or_texts_is_named_without_its_branches() -> None:
@@ -255,7 +278,5 @@ def test_what_a_validator_of_the_author_says_is_passed_on() -> None:
 
     def halve(even: Even) -> None: ...
 
-    with pytest.raises(
-        ToolArgumentsError, match=r'halve: `even` is wrong: the number is odd \(got \{"number": 3\}\)\.'
-    ):
+    with pytest.raises(ToolArgumentsError, match=r'halve: `even` is wrong: the number is odd \(got \{"number": 3\}\);'):
         of(halve).check("halve", {"even": {"number": 3}})

@@ -172,7 +172,9 @@ async def test_a_result_that_json_cannot_say_is_a_tool_error() -> None:
 
 
 async def test_wrong_arguments_never_reach_the_function() -> None:
-    with pytest.raises(ToolArgumentsError, match=r"^echo: `text` must be text \(got 5\)\.$"):
+    with pytest.raises(
+        ToolArgumentsError, match=r'^echo: `text` must be text \(got 5\); right is, for example, \{"text": "text"\}\.$'
+    ):
         await echo.run({"text": 5}, HERE)
 
 

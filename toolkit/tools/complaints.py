@@ -1,7 +1,7 @@
 """What is wrong with a tool's arguments, said so that a model mends it at once."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, TypeAlias
 
@@ -11,6 +11,7 @@ from toolkit.redaction import redact
 from toolkit.tools.schema import example
 
 _SHOWN = 60  # characters of a wrong value: enough to recognise it
+_EXAMPLE = 300  # characters of a right call
 _LOOKED_AT = 10_000  # characters of it that are searched for secrets before it is cut
 
 _SAID = 6  # clauses of one message: a list of a thousand wrong numbers has one mistake
@@ -44,17 +45,66 @@ _EXPECTED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 }
 
 
-def complaints(schema: Mapping[str, Any], arguments: Mapping[str, Any], errors: Iterable[ErrorDetails]) -> list[str]:
-    """One clause per thing that is wrong with `arguments`; empty if nothing is.
+def complaint(
+    tool: str, schema: Mapping[str, Any], arguments: Mapping[str, Any], errors: Iterable[ErrorDetails]
+) -> str | None:
+    """The sentence that says what is wrong with `arguments` and ends with a right call; None if nothing is wrong.
 
     Args:
+        tool: its name.
         schema: the tool's flat schema.
         arguments: what the model gave.
         errors: what pydantic found. It takes true for 1 and lets nested objects have unknown keys; that is found here.
     """
-    found = list(_refused(schema, arguments, ()))
-    found += [_explain(schema, error) for error in errors if error["type"] not in _UNKNOWN]
-    return bounded(found)
+    found = _found(schema, arguments, errors)
+    return sentence(tool, schema, arguments, found) if found else None
+
+
+def complaints(schema: Mapping[str, Any], arguments: Mapping[str, Any], errors: Iterable[ErrorDetails]) -> list[str]:
+    """One clause per thing that is wrong with what is no call; the arguments are those of `complaint`."""
+    return bounded(clause for _, clause in _found(schema, arguments, errors))
+
+
+def _found(
+    schema: Mapping[str, Any], arguments: Mapping[str, Any], errors: Iterable[ErrorDetails]
+) -> list[tuple[Path, str]]:
+    told = [_explain(schema, error) for error in errors if error["type"] not in _UNKNOWN]
+    return [*_refused(schema, arguments, ()), *told]
+
+
+def sentence(
+    tool: str, schema: Mapping[str, Any], arguments: Mapping[str, Any], found: Sequence[tuple[Path, str]]
+) -> str:
+    """What was `found` to be wrong at each place of `arguments`, and an example of what would be right."""
+    said = "; ".join(bounded(clause for _, clause in found))
+    right = _plain(_mended(schema, arguments, wrong={path[0] for path, _ in found if path}))
+    if len(right) > _EXAMPLE or not all(_is_plain(each) for each in schema["properties"].values()):
+        return f"{tool}: {said}."
+    return f"{tool}: {said}; right is, for example, {right}."
+
+
+def _mended(schema: Mapping[str, Any], arguments: Mapping[str, Any], wrong: Collection[int | str]) -> dict[str, Any]:
+    """A call as it may have been meant: what is right stays, what is wrong or missing is an example."""
+    properties, right = schema["properties"], {}
+    for name, value in arguments.items():
+        own = name if name in properties else nearest(name, [each for each in properties if each not in arguments])
+        if own is None:
+            continue
+        kept = name not in wrong or (own != name and _is_any_text(properties[own], value))
+        right[own] = value if kept and shown(value) == _plain(value) else example(properties[own])
+    for name in schema.get("required", ()):
+        right.setdefault(name, example(properties.get(name, {})))
+    return {name: right[name] for name in properties if name in right}
+
+
+def _is_plain(schema: Any) -> bool:
+    """Whether an example of it can be given; other people's schemas refer to each other, and have patterns."""
+    return isinstance(schema, Mapping) and isinstance(schema.get("type"), str) and "pattern" not in schema
+
+
+def _is_any_text(schema: Mapping[str, Any], value: Any) -> bool:
+    free = schema.get("type") == "string" and not {"enum", "format", "maxLength"} & schema.keys()
+    return free and isinstance(value, str) and len(value) >= schema.get("minLength", 0)
 
 
 def bounded(found: Iterable[str]) -> list[str]:
@@ -63,10 +113,14 @@ def bounded(found: Iterable[str]) -> list[str]:
     return clauses if len(clauses) <= _SAID else [*clauses[:_SAID], f"and {len(clauses) - _SAID} more"]
 
 
-def shown(value: Any) -> str:
-    """A wrong value, short and without secrets."""
-    text = redact(json.dumps(value, ensure_ascii=False, default=repr)[:_LOOKED_AT])
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+def shown(value: Any, *, most: int = _SHOWN) -> str:
+    """A value, in `most` characters and without secrets."""
+    text = redact(_plain(value)[:_LOOKED_AT])
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def _plain(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=repr)
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
@@ -74,17 +128,17 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     return next(iter(get_close_matches(name, list(names), n=1)), None)
 
 
-def _refused(schema: Mapping[str, Any], value: Any, path: Path) -> Iterator[str]:
+def _refused(schema: Mapping[str, Any], value: Any, path: Path) -> Iterator[tuple[Path, str]]:
     kind = schema.get("type")
     if isinstance(value, bool) and kind in {"integer", "number"}:
-        yield f"{named(path)} must be a {'whole ' * (kind == 'integer')}number (got {shown(value)})"
+        yield path, f"{named(path)} must be a {'whole ' * (kind == 'integer')}number (got {shown(value)})"
     if isinstance(value, Mapping) and "properties" in schema:
         properties, rest = schema["properties"], schema.get("additionalProperties", False)
         for key, inner in value.items():
             if key in properties:
                 yield from _refused(properties[key], inner, (*path, key))
             elif rest is False:
-                yield unknown((*path, key), properties)
+                yield (*path, key), unknown((*path, key), properties)
     elif isinstance(value, Mapping) and isinstance(schema.get("additionalProperties"), Mapping):
         for key, inner in value.items():
             yield from _refused(schema["additionalProperties"], inner, (*path, key))
@@ -104,22 +158,22 @@ def unknown(path: Path, properties: Iterable[str]) -> str:
     return f"{named(path)} is unknown, there are {', '.join(f'`{name}`' for name in names)}"
 
 
-def _explain(schema: Mapping[str, Any], error: ErrorDetails) -> str:
-    path, described = _follow(schema, error["loc"])
+def _explain(schema: Mapping[str, Any], error: ErrorDetails) -> tuple[Path, str]:
+    path = _follow(schema, error["loc"])
     name, kind = named(path), error["type"]
     if kind == "missing":
-        return f"{name} is missing, for example {shown(example(described))}"
+        return path, f"{name} is missing"
     if kind in _EXPECTED:
         expected = f"must be {_EXPECTED[kind](error.get('ctx', {}))}"
     else:
         said = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ").rstrip(".")
         meant = said.replace("Input should be", "must be", 1)
         expected = meant if meant != said else f"is wrong: {said}"
-    return f"{name} {expected} (got {shown(error['input'])})"
+    return path, f"{name} {expected} (got {shown(error['input'])})"
 
 
-def _follow(schema: Mapping[str, Any], loc: Path) -> tuple[Path, Mapping[str, Any]]:
-    """`loc` without what names a branch of a union, and the part of `schema` that describes the value there."""
+def _follow(schema: Mapping[str, Any], loc: Path) -> Path:
+    """`loc` without what names a branch of a union."""
     path: Path = ()
     for step in loc:
         if isinstance(step, int):
@@ -130,7 +184,7 @@ def _follow(schema: Mapping[str, Any], loc: Path) -> tuple[Path, Mapping[str, An
         else:
             schema = schema["properties"].get(step, {}) if "properties" in schema else {}
         path = (*path, step)
-    return path, schema
+    return path
 
 
 def named(path: Path) -> str:

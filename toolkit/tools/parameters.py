@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 
 from toolkit.errors import ConfigError, ToolArgumentsError
 from toolkit.messages import Json
-from toolkit.tools.complaints import complaints
+from toolkit.tools.complaints import complaint
 from toolkit.tools.schema import NotPortable, flatten
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY)
@@ -72,16 +72,16 @@ class Parameters:
         for an argument that may be left out.
 
         Raises:
-            ToolArgumentsError: what is wrong with each, in one line.
+            ToolArgumentsError: what is wrong with each, and a right call, in one sentence.
         """
         meant = {name: self._meant(name, value) for name, value in arguments.items() if not self._absent(name, value)}
         try:
             values: dict[str, Any] = self._adapter.validate_python(meant)
-            found = complaints(self.schema, meant, ())
+            said = complaint(tool, self.schema, meant, ())
         except ValidationError as error:
-            found = complaints(self.schema, meant, error.errors(include_url=False))
-        if found:
-            raise ToolArgumentsError(f"{tool}: {'; '.join(found)}.")
+            said = complaint(tool, self.schema, meant, error.errors(include_url=False))
+        if said:
+            raise ToolArgumentsError(said)
         return values
 
     def _absent(self, name: str, value: Any) -> bool:

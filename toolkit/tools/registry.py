@@ -127,9 +127,10 @@ class ToolRegistry:
         """
         wanted = None if names is None else {self.get(name).name for name in names}
         every = [*self._own.values(), *self._brought.values()]
-        sets = sorted({each for tool in every for each in tool.presets})
-        if preset is not None and preset not in sets:
-            raise NotFound(no_such("preset", preset, sets))
+        if preset is not None:
+            sets = sorted({each for tool in every for each in tool.presets})
+            if preset not in sets:
+                raise NotFound(no_such("preset", preset, sets))
         return [
             tool
             for tool in every

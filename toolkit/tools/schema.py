@@ -8,6 +8,15 @@ from typing import Any
 
 from toolkit.messages import Json
 
+_FORMS = {
+    "date": "2026-01-31",
+    "date-time": "2026-01-31T12:00:00Z",
+    "time": "12:00:00Z",
+    "email": "ada@example.org",
+    "uri": "https://example.org",
+    "uuid": "00000000-0000-4000-8000-000000000000",
+}
+
 
 class NotPortable(Exception):
     """A schema that cannot be said in the portable form; the message says why, as the end of a sentence."""
@@ -72,18 +81,29 @@ def _one_of(branches: list[Json]) -> Json:
 
 def example(schema: Mapping[str, Any]) -> Any:
     """A value that a flat `schema` may allow, to show what is meant."""
-    for key in ("examples", "enum"):
-        if schema.get(key):
-            return schema[key][0]
+    if schema.get("examples"):
+        return schema["examples"][0]
+    if schema.get("default"):
+        return schema["default"]
+    if schema.get("enum"):
+        return schema["enum"][0]
     match schema.get("type"):
         case "integer" | "number":
-            return schema.get("minimum", 1)
+            return _number(schema)
         case "boolean":
             return True
         case "array":
-            return [example(schema.get("items", {}))]
+            return [example(schema.get("items", {}))] * max(1, schema.get("minItems", 1))
         case "object":
             needed = schema.get("required", ())
-            return {name: example(schema["properties"][name]) for name in needed}
+            return {name: example(schema.get("properties", {}).get(name, {})) for name in needed}
         case _:
-            return "text"
+            text = _FORMS.get(schema.get("format", ""), "text")
+            return text.ljust(schema.get("minLength", 0), "x")[: schema.get("maxLength")]
+
+
+def _number(schema: Mapping[str, Any]) -> Any:
+    if "exclusiveMinimum" in schema:
+        return schema["exclusiveMinimum"] + 1
+    most = schema.get("maximum", schema.get("exclusiveMaximum", 2) - 1)
+    return schema.get("minimum", min(1, most))

@@ -99,6 +99,9 @@ class Tool:
         run: checks the arguments and calls the function. Raises ToolError.
         timeout: seconds that a call may take; None is the registry's limit, `math.inf` is none.
         source: where it comes from: empty for the program's own, else e.g. `tools.json`, `mcp:github`, `package:acme`.
+        supposed: `destructive` is only what must be supposed, for whoever offers it does not say.
+        check: looks at the arguments and calls nothing, for whoever must ask somebody before the call; `run` checks
+            them again. Raises ToolArgumentsError. None where only `run` can.
     """
 
     name: str
@@ -113,6 +116,8 @@ class Tool:
     presets: frozenset[str] = field(default_factory=frozenset)
     timeout: float | None = None
     source: str = ""
+    supposed: bool = False
+    check: Callable[[Json], object] | None = field(default=None, compare=False, repr=False)
 
     @property
     def spec(self) -> ToolSpec:
@@ -225,6 +230,7 @@ def make_tool(
         open_world=open_world,
         presets=frozenset(presets),
         timeout=timeout,
+        check=partial(parameters.check, called),
     )
 
 

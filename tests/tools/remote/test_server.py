@@ -130,7 +130,7 @@ async def test_text_structure_and_pictures_come_back(child: ToolRegistry) -> Non
 
 
 async def test_arguments_are_checked_before_the_server_is_asked(child: ToolRegistry) -> None:
-    with pytest.raises(ToolArgumentsError, match=r"^child__add: `a` must be a whole number \(got \"x\"\)\.$"):
+    with pytest.raises(ToolArgumentsError, match=r"^child__add: `a` must be a whole number \(got \"x\"\);"):
         await child.call("child__add", {"a": "x"})
 
 

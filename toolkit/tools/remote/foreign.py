@@ -11,7 +11,7 @@ from referencing.exceptions import Unresolvable
 
 from toolkit.errors import ConfigError, ToolArgumentsError
 from toolkit.messages import Json
-from toolkit.tools.complaints import Path, bounded, named, shown, unknown
+from toolkit.tools.complaints import Path, named, sentence, shown, unknown
 
 _KINDS = {
     "integer": "a whole number",
@@ -74,7 +74,7 @@ class ForeignParameters:
         for an argument that may be left out.
 
         Raises:
-            ToolArgumentsError: what is wrong with each, in one line.
+            ToolArgumentsError: what is wrong with each, and a right call, in one sentence.
         """
         meant = {name: self._meant(name, value) for name, value in arguments.items()}
         kept = {name: value for name, value in meant.items() if value is not None or self._wants_null(name)}
@@ -85,7 +85,7 @@ class ForeignParameters:
                 f"{tool}: its parameters refer to {error.ref!r}, which is not part of them; it cannot be called."
             ) from error
         if found:
-            raise ToolArgumentsError(f"{tool}: {'; '.join(bounded(found))}.")
+            raise ToolArgumentsError(sentence(tool, self.schema, kept, found))
         return kept
 
     def _wants_null(self, name: str) -> bool:
@@ -108,25 +108,25 @@ class ForeignParameters:
             return True  # said when the whole is checked
 
 
-def _clauses(error: ValidationError) -> Iterator[str]:
+def _clauses(error: ValidationError) -> Iterator[tuple[Path, str]]:
     path: Path = tuple(error.absolute_path)
     expected: Any = error.validator_value
     given: Any = error.instance
     match error.validator:
         case "required":
-            yield from (f"{named((*path, name))} is missing" for name in expected if name not in given)
+            yield from (((*path, name), f"{named((*path, name))} is missing") for name in expected if name not in given)
         case "additionalProperties" | "unevaluatedProperties":
             properties = error.schema.get("properties", {}) if isinstance(error.schema, Mapping) else {}
             extra = [name for name in given if name not in properties]
-            yield from (unknown((*path, name), properties) for name in extra)
+            yield from (((*path, name), unknown((*path, name), properties)) for name in extra)
         case str(kind) if kind in _EXPECTED:
-            yield f"{named(path)} must be {_EXPECTED[kind](expected)} (got {shown(given)})"
+            yield path, f"{named(path)} must be {_EXPECTED[kind](expected)} (got {shown(given)})"
         case "anyOf" | "oneOf" if error.context:
             types = [inner.validator_value for inner in error.context if inner.validator == "type" and not inner.path]
             if len(types) == len(expected):
                 kinds = " or ".join(_EXPECTED["type"](kind) for kind in types)
-                yield f"{named(path)} must be {kinds} (got {shown(given)})"
+                yield path, f"{named(path)} must be {kinds} (got {shown(given)})"
             else:
-                yield f"{named(path)} fits none of the forms that it may have (got {shown(given)})"
+                yield path, f"{named(path)} fits none of the forms that it may have (got {shown(given)})"
         case _:
-            yield f"{named(path)} is wrong: {error.message[:200]}"
+            yield path, f"{named(path)} is wrong: {error.message[:200]}"

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -93,6 +94,7 @@ def http_tool(entry: HttpEntry, where: str, environ: Mapping[str, str], calls: H
         open_world=True,
         timeout=handler.timeout,
         source="tools.json",
+        check=partial(parameters.check, name),
     )
 
 

@@ -172,6 +172,8 @@ class McpServer:
             open_world=not (hints and hints.open_world_hint is False),
             timeout=self._limit,
             source=self.name,
+            supposed=destructive and not (hints and hints.destructive_hint),
+            check=partial(parameters.check, name),
         )
 
     async def _call(self, name: str, arguments: Json, context: ToolContext, *, again: bool) -> ToolResult:
