@@ -8,6 +8,7 @@ from toolkit.db import Database, Row, Sql, as_json, as_time
 from toolkit.errors import ConfigError, NotFound
 from toolkit.search.collection import COLUMNS, Collection, key_of, name_of, no_collection, owner_of
 from toolkit.search.documents import REWRITTEN, Chunk, CollectionInfo, Status, StoredDocument
+from toolkit.search.listing import SEEN, DocumentInfo, recent
 
 if TYPE_CHECKING:
     from toolkit.search.index import Index
@@ -29,14 +30,6 @@ _BY_ID = Sql(
     SELECT id, content_hash, chunks FROM documents WHERE id IN (SELECT jsonb_array_elements_text(:ids))
     """,
 )
-# Whether somebody may see a collection; without an owner everything may be seen.
-_SEEN = """
-(CAST(:owner AS TEXT) IS NULL OR EXISTS (
-    SELECT 1
-      FROM collections
-     WHERE collections.key = documents.collection
-       AND (collections.owner IS NULL OR collections.owner = :owner)))
-"""
 _VISIBLE = f"""
 SELECT {COLUMNS}
   FROM collections
@@ -134,7 +127,7 @@ class StoredDocuments:
             SELECT collection, COUNT(*) AS documents, CAST(SUM(chunks) AS BIGINT) AS chunks,
                    MAX(updated_at) AS updated_at
               FROM documents
-             WHERE {_SEEN}
+             WHERE {SEEN}
              GROUP BY collection
              ORDER BY collection
             """,  # noqa: S608 - our own words
@@ -168,7 +161,7 @@ class StoredDocuments:
             f"""
             {_CHUNKS}
               JOIN chunks AS wanted ON wanted.document_id = chunks.document_id
-             WHERE wanted.id = :id AND {_SEEN}
+             WHERE wanted.id = :id AND {SEEN}
                AND chunks.position BETWEEN wanted.position - :neighbors AND wanted.position + :neighbors
              ORDER BY chunks.position
             """,
@@ -187,7 +180,7 @@ class StoredDocuments:
             NotFound: no such document.
         """
         row = await self._db.fetch_one(
-            f"SELECT * FROM documents WHERE id = :id AND {_SEEN}",  # noqa: S608 - our own words
+            f"SELECT * FROM documents WHERE id = :id AND {SEEN}",  # noqa: S608 - our own words
             id=asked(document_id),
             owner=owner,
         )
@@ -212,6 +205,25 @@ class StoredDocuments:
             created_at=as_time(row["created_at"]),
             updated_at=as_time(row["updated_at"]),
         )
+
+    async def recent(
+        self, *, limit: int = 50, after: str | None = None, matching: str = "", owner: str | None = None
+    ) -> list[DocumentInfo]:
+        """Documents without their text, last changed first.
+
+        Args:
+            limit: at most this many, at least 1.
+            after: go on behind this place, the `cursor` of the last document of the page before. One that is changed
+                meanwhile moves to the front: it may be missed by who goes on, and never comes twice.
+            matching: only those with this text in their source or title, whatever its case, or whose id begins so.
+            owner: who asks.
+
+        Raises:
+            ConfigError: `limit` or `after` cannot be used as given.
+        """
+        if limit < 1:
+            raise ConfigError(f"`limit` must be at least 1 (got {limit}).")
+        return await recent(self._db, limit=limit, after=after, matching=matching, owner=owner)
 
     async def roots(self, key: str) -> list[tuple[str, str]]:
         """Every root of the collection with the source of one of its documents."""
