@@ -3,11 +3,13 @@
 import asyncio
 import subprocess
 import sys
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
 from toolkit.db import Database, open_database
+from toolkit.db.feed import Feed
 from toolkit.errors import ConfigError, Conflict, DatabaseError, NotFound
 from toolkit.messages import NOT_IN_SOURCES
 from toolkit.prompts.library import OWN, Prompt, PromptArgument, Prompts
@@ -394,3 +396,21 @@ async def test_a_failure_is_forgotten_when_the_database_answers(kept: Prompts) -
 async def test_without_any_database_versions_are_refused_in_one_sentence(prompts: Prompts) -> None:
     with pytest.raises(ConfigError, match="These prompts are files only"):
         await prompts.add("tale", "Once.")
+
+
+async def test_a_change_of_a_prompt_in_the_database_is_told(db: Database) -> None:
+    feed, kept = Feed(db), Prompts(db=db)
+    place = await feed.last()
+    await kept.add("tale", "Once.")
+    await kept.add("tale", "Once.")  # the same again is no change
+    await kept.remove("tale")
+    told = []
+    async with aclosing(feed.subscribe("prompt.*", after=place)) as events:
+        async for event in events:
+            told.append((event.kind, event.subject, event.body))
+            if len(told) == 2:
+                break
+    assert told == [
+        ("prompt.updated", "tale", {"version": 1, "removed": False}),
+        ("prompt.updated", "tale", {"version": 2, "removed": True}),
+    ]

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from toolkit.db import Database, Statement
 from toolkit.db.database import Row, as_time
+from toolkit.db.feed import event
 from toolkit.errors import Conflict
 from toolkit.stamps import now
 
@@ -92,7 +93,8 @@ class PromptVersions:
                 return last
             added = PromptVersion(name, newest + 1, text, by, now())
             with suppress(Conflict):  # another process had the same thought: the primary key lets one of us have it
-                await self._db.write(_insert(added), subject=f"prompt:{name}")
+                told = event("prompt.updated", name, {"version": added.version, "removed": text is None})
+                await self._db.write(_insert(added), told, subject=f"prompt:{name}")
                 return added
         raise Conflict(f"Others keep changing the prompt {name!r}; try again.")
 
