@@ -9,6 +9,7 @@ from toolkit import providers, stamps
 from toolkit.db import Statement
 from toolkit.errors import ConfigError, ToolkitError
 from toolkit.messages import Caller, ChatRequest, Completion, Delta, Embeddings, Reply
+from toolkit.models import news
 from toolkit.models.call import Call, understood
 from toolkit.models.candidates import Candidates, Fallbacks, too_small_for
 from toolkit.models.catalog import Catalog
@@ -329,6 +330,7 @@ class Router:
         """Ask one model once, and note what came of it."""
         start = call.start()
         model = leave.model
+        news.asking(model.name, call.attempts)
         try:
             async with self._connections.use(model, leave.key, within=call.left()) as provider:
                 limit = turns.limit(leave)
