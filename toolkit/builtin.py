@@ -1,6 +1,8 @@
-"""The tools that speak of more than one room: asking, chatting, models, usage and sessions."""
+"""The tools that speak of more than one room: asking, chatting, models and usage."""
 
+import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from math import inf
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -9,19 +11,23 @@ from pydantic import Field
 
 from toolkit.errors import ToolkitError
 from toolkit.messages import Attempt, Json, Reply
+from toolkit.session_tools import session_tools
 from toolkit.tools.tool import Tool, ToolContext, ToolResult, tool
 
 if TYPE_CHECKING:
-    from toolkit.sessions.session import Session
     from toolkit.toolkit import Toolkit
 
+ROWS = 30
+"""Rows of a usage report that are shown where nobody wants more; the others are one."""
+
+Format = Literal["concise", "detailed"]
 Days = Annotated[int, Field(ge=1, le=3650, description="How many days back")]
-SessionId = Annotated[str, Field(description="Id of the session")]
+_FIGURES = ("key", "calls", "failures", "input_tokens", "output_tokens", "cost_usd", "unpriced_calls")
 
 
 def builtin_tools(tk: "Toolkit") -> list[Tool]:
     """The tools over `tk`, in the order in which they are listed."""
-    return [*_answering(tk), *_models(tk), *_sessions(tk)]
+    return [*_answering(tk), *_models(tk), *session_tools(tk)]
 
 
 def _answering(tk: "Toolkit") -> list[Tool]:
@@ -32,8 +38,9 @@ def _answering(tk: "Toolkit") -> list[Tool]:
         question: Annotated[str, Field(min_length=1, description="The question, in plain words")],
         collection: Annotated[str, Field(description="Where to look; empty: everywhere")] = "",
         session: Annotated[str, Field(description="Session that keeps question and answer")] = "",
+        response_format: Annotated[Format, Field(description="Detailed: with the text of what is cited")] = "concise",
     ) -> ToolResult:
-        """Answer a question from the ingested documents and cite the chunks; semantic_search only finds them."""
+        """Have a model answer from the ingested documents, citing chunks as [n]; use it for a ready answer, and semantic_search, which costs nothing, where you want to read yourself."""  # noqa: E501 - one paragraph is one description
         await context.progress(0, None, "searching and asking")
         answer = await tk.answer(
             question,
@@ -43,11 +50,16 @@ def _answering(tk: "Toolkit") -> list[Tool]:
             origin=context.origin,
             authenticated=context.authenticated,
         )
-        cited = [
+        cited: list[Json] = [
             {"n": c.number, "chunk_id": c.chunk_id, "source": c.source, "lines": list(c.lines)}
             for c in answer.citations
         ]
         marks = [f"[{c.number}] {c.chunk_id} {c.source}:{c.lines[0]}-{c.lines[1]}" for c in answer.citations]
+        if response_format == "detailed":
+            for n, c in enumerate(answer.citations):
+                [chunk] = await tk.documents.chunk(c.chunk_id, owner=context.owner)
+                cited[n] |= {"text": chunk.text}
+                marks[n] += f"\n{chunk.text}"
         text = "\n".join([answer.text, *marks, provenance(answer.reply)])
         return ToolResult(text, {"answer": answer.text, "citations": cited, **told(answer.reply)})
 
@@ -59,7 +71,7 @@ def _answering(tk: "Toolkit") -> list[Tool]:
         model: Annotated[str, Field(description="A model's name, or provider/model; empty: the chain")] = "",
         system: Annotated[str, Field(description="Instructions for this answer")] = "",
     ) -> ToolResult:
-        """Ask another language model: the first in the chain that answers; says who failed before, and the cost."""
+        """Ask another language model for a second opinion. It sees nothing of this conversation: put all it must know into the message. Says who answered, who failed before, and the cost."""  # noqa: E501 - one paragraph is one description
         await context.progress(0, None, "asking")
         reply = await tk.complete(
             message,
@@ -77,8 +89,10 @@ def _answering(tk: "Toolkit") -> list[Tool]:
 
 def _models(tk: "Toolkit") -> list[Tool]:
     @tool(title="List models", read_only=True, idempotent=True, presets=("models",))
-    async def list_models() -> ToolResult:
-        """List the models in the order in which they are tried, with provider, state and default."""
+    async def list_models(
+        response_format: Annotated[Format, Field(description="Detailed: with their settings")] = "concise",
+    ) -> ToolResult:
+        """List the models that chat, ask and compare_models can use, in the order in which they are tried; use it before naming one."""  # noqa: E501 - one paragraph is one description
         rows = [
             {
                 "name": m.name,
@@ -88,12 +102,14 @@ def _models(tk: "Toolkit") -> list[Tool]:
                 "priority": m.priority,
                 "enabled": m.enabled,
                 "default": m.is_default,
+                **({"settings": dict(m.config)} if response_format == "detailed" else {}),
             }
             for m in await tk.models.list()
         ]
         text = "\n".join(
             f"{r['priority']} {r['name']} ({r['provider']}/{r['model']}, {r['scope']})"
             f"{'' if r['enabled'] else ' disabled'}{' default' if r['default'] else ''}"
+            f"{' ' + json.dumps(r['settings'], ensure_ascii=False) if r.get('settings') else ''}"
             for r in rows
         )
         return ToolResult(text or "There are no models.", {"models": rows})
@@ -104,7 +120,7 @@ def _models(tk: "Toolkit") -> list[Tool]:
         question: Annotated[str, Field(min_length=1, description="What all of them are asked")],
         models: Annotated[list[str], Field(min_length=1, max_length=8, description="Names, or provider/model")],
     ) -> ToolResult:
-        """Ask several models the same at once and compare answers, time and cost; chat asks only one."""
+        """Ask several models the same at once; use it to compare their answers, time and cost. They see nothing of this conversation."""  # noqa: E501 - one paragraph is one description
         await context.progress(0, len(models), "asking")
         answers = await tk.compare(question, models=models, user=context.user, origin=context.origin)
         parts = [f"## {name}\n{_compared(answer)}" for name, answer in answers.items()]
@@ -122,68 +138,34 @@ def _models(tk: "Toolkit") -> list[Tool]:
             Literal["model", "user", "origin", "day", "provider"], Field(description="What to group by")
         ] = "model",
         days: Days = 30,
+        response_format: Annotated[Format, Field(description="Detailed: every row, with times and cache")] = "concise",
     ) -> ToolResult:
-        """Report calls, failures, tokens and cost per model, user, origin, provider or day."""
+        """Report calls, failures, tokens and cost of all models; use it when the user asks what was used or spent."""
         rows = [asdict(row) for row in await tk.usage.by(by, days=days)]
+        if response_format == "concise":
+            shown = [{name: row[name] for name in _FIGURES} for row in rows]
+            rows = [*_folded(shown[:-ROWS]), *shown[-ROWS:]] if by == "day" else [*shown[:ROWS], *_folded(shown[ROWS:])]
         text = "\n".join(map(_usage_line, rows))
         return ToolResult(text or f"No calls in the last {days} days.", {"by": by, "days": days, "rows": rows})
 
     return [list_models, compare_models, usage_report]
 
 
-def _sessions(tk: "Toolkit") -> list[Tool]:
-    @tool(title="Create a session", presets=("sessions",))
-    async def create_session(
-        context: ToolContext,
-        ttl_seconds: Annotated[int, Field(ge=0, description="Seconds it lives unused; 0: the default")] = 0,
-        title: Annotated[str, Field(description="What it is about")] = "",
-    ) -> ToolResult:
-        """Create a conversation that chat and ask can continue; each use extends its time to live."""
-        session = await tk.sessions.create(
-            ttl=ttl_seconds or None, title=title or None, user=context.user, origin=context.origin
-        )
-        return _session_result(session)
-
-    @tool(title="Read a session", read_only=True, idempotent=True, presets=("sessions",))
-    async def get_session(context: ToolContext, session: SessionId) -> ToolResult:
-        """Read a session: when it expires and what was said in it."""
-        found, said_in_it = await tk.sessions.read(session, owner=context.owner)
-        messages = [m.to_json() for m in said_in_it]
-        said = "\n".join(f"{m['role']}: {m['text']}" for m in messages)
-        return ToolResult(f"{_session_line(found)}\n{said}".strip(), {**_session_json(found), "messages": messages})
-
-    @tool(title="List sessions", read_only=True, idempotent=True, presets=("sessions",))
-    async def list_sessions(
-        context: ToolContext, limit: Annotated[int, Field(ge=1, le=200, description="How many at most")] = 20
-    ) -> ToolResult:
-        """List the live sessions, last used first."""
-        found = await tk.sessions.list(user=context.user, limit=limit)
-        text = "\n".join(map(_session_line, found)) or "There are no live sessions."
-        return ToolResult(text, {"sessions": [_session_json(s) for s in found]})
-
-    @tool(title="Extend a session", idempotent=True, presets=("sessions",))
-    async def extend_session(
-        context: ToolContext,
-        session: SessionId,
-        ttl_seconds: Annotated[int, Field(ge=1, description="Seconds to live from now")],
-    ) -> ToolResult:
-        """Give a session a new time to live, counted from now."""
-        return _session_result(await tk.sessions.extend(session, ttl=ttl_seconds, owner=context.owner))
-
-    @tool(title="Delete a session", destructive=True, idempotent=True, presets=("sessions",))
-    async def delete_session(context: ToolContext, session: SessionId) -> ToolResult:
-        """Delete a session with everything that was said in it."""
-        await tk.sessions.delete(session, owner=context.owner)
-        return ToolResult(f"Session {session} is deleted.", {"id": session, "deleted": True})
-
-    return [create_session, get_session, list_sessions, extend_session, delete_session]
+def _folded(rows: Sequence[Json]) -> list[Json]:
+    """One row that stands for all of `rows`; none for none."""
+    if not rows:
+        return []
+    costs = [row["cost_usd"] for row in rows if row["cost_usd"] is not None]
+    whole = {name: sum(row[name] for row in rows) for name in _FIGURES if name not in ("key", "cost_usd")}
+    return [{"key": f"({len(rows)} others)", **whole, "cost_usd": sum(costs) if costs else None}]
 
 
 def _usage_line(row: Json) -> str:
     unpriced = f" ({row['unpriced_calls']} at unknown price)" if row["unpriced_calls"] else ""
+    also = f", {row['milliseconds_mean']:.0f} ms, {row['cached']} from the cache" if "cached" in row else ""
     return (
         f"{row['key']}: {row['calls']} calls, {row['failures']} failed, {row['input_tokens']} in, "
-        f"{row['output_tokens']} out, {_dollars(row['cost_usd'])}{unpriced}"
+        f"{row['output_tokens']} out, {_dollars(row['cost_usd'])}{unpriced}{also}"
     )
 
 
@@ -227,24 +209,6 @@ def _attempt(attempt: Attempt) -> Json:
     if not attempt.ok:
         told |= {"error": attempt.error, "message": attempt.message, "status": attempt.status}
     return told
-
-
-def _session_json(session: "Session") -> Json:
-    return {
-        "id": session.id,
-        "title": session.title,
-        "expires_at": session.expires_at.isoformat(timespec="seconds"),
-        "ttl_seconds": session.ttl_seconds,
-    }
-
-
-def _session_line(session: "Session") -> str:
-    title = f" {session.title!r}" if session.title else ""
-    return f"{session.id}{title} expires at {session.expires_at.isoformat(timespec='seconds')}"
-
-
-def _session_result(session: "Session") -> ToolResult:
-    return ToolResult(_session_line(session), _session_json(session))
 
 
 def _dollars(amount: float | None) -> str:

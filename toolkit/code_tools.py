@@ -49,7 +49,7 @@ def code_tools(tk: "Toolkit") -> list[Tool]:
         path: Annotated[str, Field(description="A folder of Python code")] = ".",
         focus: Focus = "",
     ) -> ToolResult:
-        """Measure imports, cycles, layers and sizes of a Python tree, then have a model judge them, if there is one."""
+        """Measure imports, cycles, layers and sizes of a Python tree, and have another model judge them; use it before a refactoring, or to know a strange code base."""  # noqa: E501 - one paragraph is one description
         from toolkit.tools.code.architecture import measure  # noqa: PLC0415 - most programs measure no code
         from toolkit.tools.code.report import report, summary  # noqa: PLC0415 - as above
 
@@ -68,7 +68,7 @@ def code_tools(tk: "Toolkit") -> list[Tool]:
 
     @tool(title="Review code", read_only=True, open_world=True, timeout=_LIMIT, presets=("code",))
     async def review_code(context: ToolContext, code: Code = "", path: File = "", focus: Focus = "") -> ToolResult:
-        """Have another model review code: faults that matter, gravest first, each with its place and repair."""
+        """Have another model review code; use it for a second pair of eyes. Gives the faults that matter, gravest first, each with its place and repair."""  # noqa: E501 - one paragraph is one description
         given = await _given(roots, code, path)
         return await _read(tk, context, "review_code", given, name=path, also={"focus": focus})
 
@@ -79,7 +79,7 @@ def code_tools(tk: "Toolkit") -> list[Tool]:
         code: Code = "",
         style: Annotated[Literal["google", "numpy", "sphinx"], Field(description="Of the docstrings")] = "google",
     ) -> ToolResult:
-        """Have another model write docstrings and an introduction; gives text, changes no file."""
+        """Have another model write docstrings and an introduction for code, as a draft; no file is changed."""
         given = await _given(roots, code, path)
         return await _read(tk, context, "generate_docs", given, name=path, also={"style": style})
 

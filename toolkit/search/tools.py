@@ -21,7 +21,7 @@ SNIPPET = 300
 """Characters of a concise hit: enough to see whether the chunk is worth reading."""
 
 SHOWN = 20
-"""Skipped files named in the text of a result; the data names all."""
+"""Skipped files that a result names."""
 
 _STEPS = 100  # progress is told at most so often
 _PRESETS = ("default", "search")
@@ -37,31 +37,45 @@ def _reading(documents: Documents, retriever: Retriever) -> list[Tool]:
     async def semantic_search(
         context: ToolContext,
         query: Annotated[str, Field(min_length=1, description="A question, words or code")],
+        *,
         collection: Annotated[str, Field(description="Where to look; empty: everywhere")] = "",
+        source: Annotated[str, Field(description="Only sources that begin so, e.g. docs/")] = "",
         top_k: Annotated[int, Field(ge=1, le=50, description="How many hits")] = 5,
+        cursor: Annotated[str, Field(description="As the hits before gave it, for the next ones")] = "",
         response_format: Annotated[
             Literal["concise", "detailed"], Field(description="Snippets, or whole chunks")
         ] = "concise",
     ) -> ToolResult:
-        """Search the ingested documents and code for passages about something. Gives chunk ids, sources and lines, best first; read more with get_chunk."""  # noqa: E501 - one paragraph is one description
-        hits = await retriever.search(query, collection=collection or None, top_k=top_k, owner=context.owner)
+        """Search the user's documents and code by words and meaning; use it before answering from memory. Gives passages with chunk_id, source and lines, best first: cite them, and read on with get_chunk. Only what ingest has added is found."""  # noqa: E501 - one paragraph is one description
+        hits = await retriever.search(
+            query,
+            collection=collection or None,
+            top_k=top_k,
+            where={"source": {"$prefix": source}} if source else None,
+            cursor=cursor or None,
+            owner=context.owner,
+        )
         found = [_hit(hit, query if response_format == "concise" else None) for hit in hits]
-        text = "\n\n".join(f"{_head(hit)} (score {hit['score']:.2f})\n{hit['text']}" for hit in found)
-        return ToolResult(text or f"Nothing fits {query!r}.", {"hits": found})
+        told = [f"{_head(hit)} (score {hit['score']:.2f})\n{hit['text']}" for hit in found]
+        nothing = f"Nothing {'more ' * bool(cursor)}fits {query!r}."
+        more = {name: said for name, said in (("note", hits.note), ("cursor", hits.cursor)) if said}
+        told = [*(told or [nothing]), *(f"{name}: {said}" for name, said in more.items())]
+        return ToolResult("\n\n".join(told), {"hits": found, **more})
 
     @tool(title="Read a chunk", read_only=True, idempotent=True, presets=_PRESETS)
     async def get_chunk(
+        context: ToolContext,
         chunk_id: Annotated[str, Field(description="As a hit gives it")],
         neighbors: Annotated[int, Field(ge=0, le=MOST_NEIGHBORS, description="Chunks before and after it")] = 0,
     ) -> ToolResult:
-        """Read a chunk in full, with the text around it."""
-        chunks = [_chunk(chunk) for chunk in await documents.chunk(chunk_id, neighbors)]
+        """Read a chunk that semantic_search found or ask cites, in full and with the text around it; use it before quoting."""  # noqa: E501 - one paragraph is one description
+        chunks = [_chunk(chunk) for chunk in await documents.chunk(chunk_id, neighbors, owner=context.owner)]
         text = "\n\n".join(f"{_head(chunk)}\n{chunk['text']}" for chunk in chunks)
         return ToolResult(text, {"chunks": chunks})
 
     @tool(title="List collections", read_only=True, idempotent=True, presets=_PRESETS)
-    async def list_collections() -> ToolResult:
-        """List what can be searched: each collection with its number of documents and chunks."""
+    async def list_collections(context: ToolContext) -> ToolResult:
+        """List what can be searched, with the number of documents and chunks; use it where a search finds nothing, or to narrow one."""  # noqa: E501 - one paragraph is one description
         rows = [
             {
                 "name": info.name,
@@ -69,7 +83,7 @@ def _reading(documents: Documents, retriever: Retriever) -> list[Tool]:
                 "chunks": info.chunks,
                 "updated_at": info.updated_at.isoformat(timespec="seconds"),
             }
-            for info in await documents.collections()
+            for info in await documents.collections(owner=context.owner)
         ]
         text = "\n".join(
             f"{row['name']}: {_count(row['documents'], 'document')}, {_count(row['chunks'], 'chunk')}, "
@@ -85,21 +99,24 @@ def _ingest(documents: Documents) -> Tool:
     @tool(title="Add documents", idempotent=True, presets=_PRESETS, timeout=inf)  # a large folder takes its time
     async def ingest(
         context: ToolContext,
-        path: Annotated[str, Field(description="A file or folder on this machine")] = "",
+        path: Annotated[str, Field(description="A file or folder on this machine, or a page's address")] = "",
         text: Annotated[str, Field(description="Or a text to keep")] = "",
         title: Annotated[str, Field(description="The text's name; the same name replaces it")] = "",
         collection: Annotated[str, Field(min_length=1, description="The set it belongs to")] = "default",
     ) -> ToolResult:
-        """Add a file, a folder or a text to the searchable documents. Unchanged files are left alone; changed and deleted ones are brought up to date."""  # noqa: E501 - one paragraph is one description
+        """Add a file, a folder or a text to what semantic_search and ask look through; nothing is found before it was added. The same path again updates only what has changed."""  # noqa: E501 - one paragraph is one description
         if bool(path.strip()) == bool(text.strip()):
             raise ToolArgumentsError("ingest: give either `path` or `text`.")
-        what: Path | Document = Path(path) if path.strip() else from_text(text, title.strip())
+        what: str | Path | Document = from_text(text, title.strip())
+        if path.strip():
+            what = path.strip() if path.strip().startswith(("http://", "https://")) else Path(path)
 
         async def tell(done: IngestProgress) -> None:
             if done.done == done.total or done.done % max(1, done.total // _STEPS) == 0:
                 await context.progress(done.done, done.total, done.source)
 
-        return _report(await documents.ingest(what, collection=collection, progress=tell), collection)
+        done = await documents.ingest(what, collection=collection, progress=tell, owner=context.owner)
+        return _report(done, collection)
 
     return ingest
 
@@ -107,18 +124,20 @@ def _ingest(documents: Documents) -> Tool:
 def _removing(documents: Documents) -> list[Tool]:
     @tool(title="Delete a document", destructive=True, idempotent=True, presets=("search-admin",))
     async def delete_document(
+        context: ToolContext,
         document_id: Annotated[str, Field(description="The part of a chunk's id before the dash")],
     ) -> ToolResult:
-        """Remove a document from the search index; the file itself stays."""
-        await documents.remove_document(document_id)
+        """Remove a document from what is searched; use it when the user wants it forgotten. The file itself stays."""
+        await documents.remove_document(document_id, owner=context.owner)
         return ToolResult(f"Document {document_id} is removed.", {"document_id": document_id, "removed": True})
 
     @tool(title="Delete a collection", destructive=True, idempotent=True, presets=("search-admin",))
     async def delete_collection(
-        collection: Annotated[str, Field(min_length=1, description="Its name")],
+        context: ToolContext,
+        collection: Annotated[str, Field(min_length=1, description="Its name, as list_collections gives it")],
     ) -> ToolResult:
-        """Remove a collection with all its documents from the search index; the files themselves stay."""
-        removed = await documents.remove_collection(collection)
+        """Remove a collection with all its documents from what is searched; use it when the user wants all of it forgotten. The files themselves stay."""  # noqa: E501 - one paragraph is one description
+        removed = await documents.remove_collection(collection, owner=context.owner)
         return ToolResult(
             f"Collection {collection} is removed with {_count(removed, 'document')}.",
             {"collection": collection, "removed": removed},
@@ -215,9 +234,10 @@ def _report(report: IngestReport, collection: str) -> ToolResult:
     lines += [f"skipped {path}: {reason}" for path, reason in report.skipped[:SHOWN]]
     if len(report.skipped) > SHOWN:
         lines.append(f"… and {len(report.skipped) - SHOWN} more.")
-    skipped = [{"path": path, "reason": reason} for path, reason in report.skipped]
+    skipped = [{"path": path, "reason": reason} for path, reason in report.skipped[:SHOWN]]
     data = {**counts, "collection": collection, "documents": report.documents, "chunks": report.chunks}
-    return ToolResult("\n".join(lines), {**data, "skipped": skipped})
+    more = {"more_skipped": len(report.skipped) - SHOWN} if len(report.skipped) > SHOWN else {}
+    return ToolResult("\n".join(lines), {**data, "skipped": skipped, **more})
 
 
 def _count(number: Any, what: str) -> str:
