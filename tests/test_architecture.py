@@ -18,6 +18,7 @@ FLOORS = {
     "toolkit.db": 1,
     "toolkit.providers": 1,
     "toolkit.testing": 1,
+    "toolkit.access": 2,
     "toolkit.usage": 2,
     "toolkit.tools": 2,
     "toolkit.models": 3,

@@ -31,6 +31,8 @@ def test_each_variable_is_read() -> None:
             "TOOLKIT_MAX_CONNECTIONS": "3",
             "TOOLKIT_DEFAULT_MODEL": "openai/x",
             "TOOLKIT_SESSION_TTL": "60",
+            "TOOLKIT_TOOLS": "default,-ingest",
+            "TOOLKIT_MAX_RESULT_TOKENS": "9000",
             "TOOLKIT_PROMPTS_DIR": "prompts",
             "TOOLKIT_LOG_LEVEL": "info",
             "TOOLKIT_SLOW_QUERY_MS": "250",
@@ -41,6 +43,7 @@ def test_each_variable_is_read() -> None:
     assert (settings.default_model, settings.session_ttl) == ("openai/x", 60)
     assert (settings.prompts_dir, settings.log_level) == (Path("prompts"), "INFO")
     assert settings.slow_query_ms == 250
+    assert (settings.tools, settings.max_result_tokens) == ("default,-ingest", 9000)
 
 
 @pytest.mark.parametrize(

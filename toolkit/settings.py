@@ -7,14 +7,67 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
+from urllib.parse import urlsplit
 
 from toolkit.errors import ConfigError
 
 _TEN_YEARS = 315_360_000  # seconds
 Record: TypeAlias = Literal["none", "once", "new_episodes", "all"]
 """Which calls are recorded to a cassette; the words are those of pytest-recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """Who may call over HTTP, and from where.
+
+    Attributes:
+        api_keys: keys that open everything, beside those of the table.
+        secret_key: what tokens of HS256 are signed with, and what is sealed for replicas; None: no such tokens.
+        jwks_url: where the public keys of other tokens are; None: no such tokens.
+        jwt_issuer: who must have issued a token; None: whoever has the key.
+        jwt_audience: for whom a token must be issued, beside for this server's own address; None: see the docs.
+        allowed_hosts: names by which the server is called, beside those of this machine.
+        allowed_origins: web pages that may call, `https://host` or with a port, beside those of this machine.
+        trusted_proxies: addresses and networks whose `X-Forwarded-*` headers are believed.
+        max_body_mb: megabytes (2^20 bytes) of a request's body, at most.
+    """
+
+    api_keys: tuple[str, ...] = field(default=(), repr=False)
+    secret_key: str | None = field(default=None, repr=False)
+    jwks_url: str | None = None
+    jwt_issuer: str | None = None
+    jwt_audience: str | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    max_body_mb: int = 4
+
+    @property
+    def asks(self) -> bool:
+        """Whether callers must say who they are, whatever keys the database has."""
+        return bool(self.api_keys or self.secret_key or self.jwks_url)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> "HttpSettings":
+        """What `env` says of it.
+
+        Raises:
+            ConfigError: a value that cannot be used; the message names its variable.
+        """
+        return cls(
+            api_keys=_words(env, "TOOLKIT_API_KEYS"),
+            secret_key=env.get("TOOLKIT_SECRET_KEY") or None,
+            jwks_url=_jwks_url(env.get("TOOLKIT_JWKS_URL")),
+            jwt_issuer=env.get("TOOLKIT_JWT_ISSUER") or None,
+            jwt_audience=env.get("TOOLKIT_JWT_AUDIENCE") or None,
+            allowed_hosts=tuple(map(_host, _words(env, "TOOLKIT_ALLOWED_HOSTS"))),
+            allowed_origins=tuple(map(_origin, _words(env, "TOOLKIT_ALLOWED_ORIGINS"))),
+            trusted_proxies=tuple(map(_proxy, _words(env, "TOOLKIT_TRUSTED_PROXIES"))),
+            max_body_mb=_whole(env, "TOOLKIT_MAX_BODY_MB", default=4, least=1, most=1024),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +91,8 @@ class Settings:
         rate_limit_tpm: tokens per minute of each user; None is no limit.
         budget_usd_per_day: what all together may spend in a day, in US dollars; None is no limit.
         redis_url: where limits and cached answers are kept instead of the database, None: in the database.
+        tools: which tools a host is offered where its command line does not say: presets and names, as for `--tools`.
+        max_result_tokens: how long a tool's result may be, in tokens of 4 bytes, before a host gets it in parts.
         tools_file: tools that are HTTP calls, and other MCP servers; None without one.
         code_roots: folders whose code the built-in tools may read; none is the working directory.
         webhook_urls: who is told of events.
@@ -46,6 +101,7 @@ class Settings:
         prompts_dir: a folder of the user's own prompts, None without one.
         log_level: a level of Python's logging.
         slow_query_ms: milliseconds from which on a statement to the database is logged as slow; 0 is never.
+        http: who may call over HTTP.
         environ: the whole environment, for the names that models' rows refer to.
     """
 
@@ -64,6 +120,8 @@ class Settings:
     rate_limit_tpm: int | None = None
     budget_usd_per_day: float | None = None
     redis_url: str | None = None
+    tools: str = "default"
+    max_result_tokens: int = 20_000
     tools_file: Path | None = None
     code_roots: tuple[Path, ...] = ()
     webhook_urls: tuple[str, ...] = ()
@@ -72,6 +130,7 @@ class Settings:
     prompts_dir: Path | None = None
     log_level: str = "WARNING"
     slow_query_ms: int = 500
+    http: HttpSettings = field(default_factory=HttpSettings)
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -102,6 +161,8 @@ class Settings:
             rate_limit_tpm=_whole_or_none(env, "TOOLKIT_RATE_LIMIT_TPM", most=1_000_000_000),
             budget_usd_per_day=_number(env, "TOOLKIT_BUDGET_USD_PER_DAY", most=1_000_000),
             redis_url=env.get("TOOLKIT_REDIS_URL") or None,
+            tools=env.get("TOOLKIT_TOOLS") or "default",
+            max_result_tokens=_whole(env, "TOOLKIT_MAX_RESULT_TOKENS", default=20_000, least=500, most=1_000_000),
             tools_file=_path(env, "TOOLKIT_TOOLS_FILE"),
             code_roots=tuple(Path(part) for part in env.get("TOOLKIT_CODE_ROOTS", "").split(os.pathsep) if part),
             webhook_urls=tuple(env.get("TOOLKIT_WEBHOOK_URLS", "").replace(",", " ").split()),
@@ -110,6 +171,7 @@ class Settings:
             prompts_dir=_path(env, "TOOLKIT_PROMPTS_DIR"),
             log_level=_level(env.get("TOOLKIT_LOG_LEVEL") or "WARNING"),
             slow_query_ms=_whole(env, "TOOLKIT_SLOW_QUERY_MS", default=500, least=0),
+            http=HttpSettings.from_env(env),
             environ=env,
         )
         if settings.min_connections > settings.max_connections:
@@ -173,6 +235,52 @@ def _number(env: Mapping[str, str], name: str, *, most: float) -> float | None:
 def _path(env: Mapping[str, str], name: str) -> Path | None:
     text = env.get(name)
     return Path(text) if text else None
+
+
+def _words(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(env.get(name, "").replace(",", " ").split())
+
+
+def _jwks_url(text: str | None) -> str | None:
+    """Over plain HTTP anybody on the way could put in a key of their own, so that is for this machine alone."""
+    if not text:
+        return None
+    parts = urlsplit(text)
+    if not parts.hostname or not (
+        parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1"))
+    ):
+        raise ConfigError(f"TOOLKIT_JWKS_URL is {text!r}; it must be an address that begins with https://.")
+    return text
+
+
+def _host(text: str) -> str:
+    if "/" in text or "*" in text:
+        raise ConfigError(f"TOOLKIT_ALLOWED_HOSTS has {text!r}; write names alone, e.g. toolkit.example.org.")
+    return text.lower()
+
+
+def _origin(text: str) -> str:
+    parts = urlsplit(text)
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.netloc
+        or "*" in text
+        or text != f"{parts.scheme}://{parts.netloc}"
+    ):
+        raise ConfigError(
+            f"TOOLKIT_ALLOWED_ORIGINS has {text!r}; write scheme and name, e.g. https://chat.example.org."
+        )
+    return text.lower()
+
+
+def _proxy(text: str) -> str:
+    try:
+        ip_network(text)
+    except ValueError as error:
+        raise ConfigError(
+            f"TOOLKIT_TRUSTED_PROXIES has {text!r}; write addresses or networks, e.g. 10.0.0.0/8."
+        ) from error
+    return text
 
 
 def _record(text: str) -> Record:

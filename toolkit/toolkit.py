@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from toolkit import providers, retention
+from toolkit.access import ApiKeys
 from toolkit.answers import Answers
 from toolkit.builtin import builtin_tools
 from toolkit.code_tools import NO_MODEL, code_tools
@@ -79,6 +80,7 @@ class Toolkit(Answers, Knowledge):
         prompts: what is said on our behalf.
         usage: what was asked of whom, and what it cost.
         limits: how much may be asked and spent.
+        keys: who may call over HTTP.
         cache: answers that may be given again.
         jobs: batches, and questions that are answered in the background.
         webhooks: who is told of events by HTTP.
@@ -105,6 +107,7 @@ class Toolkit(Answers, Knowledge):
             usd_per_day=settings.budget_usd_per_day,
             redis=self.redis,
         )
+        self.keys = ApiKeys(db)
         self.cache = ResponseCache(
             db,
             max_bytes=settings.cache_max_mb * 1_000_000,

@@ -43,6 +43,7 @@ def test_the_commands_of_the_contract_are_there() -> None:
         "tools": {"list", "call", "check"},
         "prompts": {"list", "show", "render", "validate", "add", "edit", "history", "restore", "remove"},
         "limits": {"list", "set", "remove", "status"},
+        "keys": {"create", "list", "revoke", "forget"},
         "cache": {"show", "clear", "invalidate"},
         "jobs": {"list", "show", "cancel", "resume", "delete"},
         "db": {"copy", "backup", "vacuum", "check", "stats", "prune"},

@@ -13,6 +13,7 @@ from toolkit.cli.doctor import doctor
 from toolkit.cli.documents import ingest, search
 from toolkit.cli.evaluate import evaluate
 from toolkit.cli.jobs import jobs
+from toolkit.cli.keys import keys
 from toolkit.cli.limits import limits
 from toolkit.cli.migrate import migrate
 from toolkit.cli.models import models
@@ -48,6 +49,7 @@ for command in (
     prompts,
     usage,
     limits,
+    keys,
     cache,
     jobs,
     migrate,

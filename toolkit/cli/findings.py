@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from toolkit.cli import terminal
 from toolkit.cli.limits import allowed, whose
 from toolkit.errors import ToolkitError
+from toolkit.stamps import now
 
 if TYPE_CHECKING:
     from toolkit.toolkit import Toolkit
@@ -17,6 +18,7 @@ State: TypeAlias = Literal["ok", "note", "broken"]
 _YES = {"1", "true", "yes"}
 _NO = {"", "0", "false", "no"}
 _BYTES = 500  # of a passage with a vector of 384 dimensions: see `Index`
+_STRONG = 32  # bytes of a secret
 MANY = 4_000_000  # passages of which a query takes about as long as people wait without noticing
 
 
@@ -43,6 +45,8 @@ async def configured(tk: "Toolkit") -> AsyncIterator[Finding]:
         yield await _redis(tk)
     for limit in await tk.limits.list():
         yield Finding("ok", "limits", f"{whose(limit)} may use {allowed(limit)}")
+    for finding in await _keys(tk):
+        yield finding
     for finding in _cache(tk):
         yield finding
     if named := await model(tk, "TOOLKIT_SUMMARY_MODEL", tk.settings.summary_model):
@@ -105,6 +109,30 @@ async def _redis(tk: "Toolkit") -> Finding:
     except ToolkitError as error:
         return Finding("broken", "redis", str(error))
     return Finding("ok", "redis", f"{tk.redis.url} answers; it keeps limits and cached answers")
+
+
+async def _keys(tk: "Toolkit") -> list[Finding]:
+    """Who may call over HTTP; how many keys there are, and never one of them."""
+    at, http = now(), tk.settings.http
+    found = [key.counts(at) for key in await tk.keys.list()]
+    findings = []
+    if found:
+        useless = f", {found.count(False)} revoked or expired" if False in found else ""
+        findings.append(Finding("ok", "http", f"{terminal.count(found.count(True), 'key')} in the database{useless}"))
+    if http.api_keys:
+        text = f"{terminal.count(len(http.api_keys), 'key')} in TOOLKIT_API_KEYS, for everything"
+        if short := any(len(key) < _STRONG for key in http.api_keys):
+            text += f"; one is shorter than {_STRONG} characters and can be guessed, `toolkit keys create` makes better"
+        findings.append(Finding("note" if short else "ok", "http", text))
+    if http.secret_key and len(http.secret_key.encode()) < _STRONG:
+        text = (
+            f"TOOLKIT_SECRET_KEY has fewer than {_STRONG} bytes and can be guessed from one token; choose a longer one"
+        )
+        findings.append(Finding("note", "http", text))
+    if http.jwks_url and not (http.jwt_audience and http.jwt_issuer):
+        text = "tokens are taken by TOOLKIT_JWKS_URL; set TOOLKIT_JWT_AUDIENCE and TOOLKIT_JWT_ISSUER, too"
+        findings.append(Finding("note", "http", text))
+    return findings
 
 
 def _cache(tk: "Toolkit") -> Iterator[Finding]:
