@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 # A stamp file per set-up: it is made again when the dependencies change.
 DEMO := $(VENV)/.demo
 TEST := $(VENV)/.test
+NODE := tests/mcp_server/conformance
 
-.PHONY: demo test check fast clean
+.PHONY: demo test check fast mcpb clean
 .DELETE_ON_ERROR:
 
 demo: $(DEMO)
@@ -19,6 +20,9 @@ test: $(TEST)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 4 --dist loadfile --cov --cov-report=
 	$(BIN)/coverage report
+
+mcpb: $(DEMO)
+	@$(BIN)/python packaging/mcpb.py
 
 fast: $(TEST)
 	$(BIN)/python -m pytest -x -q -n 2 --dist loadfile
@@ -33,10 +37,11 @@ $(DEMO): pyproject.toml constraints.txt | $(VENV)/bin/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
-$(TEST): pyproject.toml constraints.txt tests/pgbouncer.py | $(VENV)/bin/python
+$(TEST): pyproject.toml constraints.txt tests/pgbouncer.py $(NODE)/node.py $(NODE)/package-lock.json | $(VENV)/bin/python
 	@echo "Setting up $(VENV) for the tests ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	@$(BIN)/python -m tests.pgbouncer
+	@$(BIN)/python -m tests.mcp_server.conformance.node
 	@touch $@ $(DEMO)
 
 clean:

@@ -3,8 +3,8 @@
 import asyncio
 import gc
 import signal
-import socket
 import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,7 +12,12 @@ import toolkit
 from mcp_server import address
 from mcp_server.logs import log_to_stderr
 from toolkit.errors import ToolkitError
-from toolkit.settings import Settings
+from toolkit.settings import HttpSettings, Settings
+
+if TYPE_CHECKING:
+    from mcp.server import Server
+
+    from mcp_server.house import House
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,16 +29,21 @@ from toolkit.settings import Settings
     flag_value=address.DEFAULT,
     help=f"Serve HTTP instead of standard input and output; without a value {address.DEFAULT}.",
 )
-@click.option("--tools", metavar="PRESET|NAME,NAME", default="default", show_default=True, help="Which tools to offer.")
+@click.option(
+    "--tools",
+    metavar="PRESET|NAME,-NAME",
+    help="Which tools to offer; `-` leaves one out. Without it TOOLKIT_TOOLS, else default.",
+)
 @click.option("--read-only", is_flag=True, help="Offer only tools that change nothing.")
 @click.version_option(toolkit.__version__, prog_name="toolkit-mcp")
-def main(db: str | None, http: str | None, tools: str, read_only: bool) -> None:
+def main(db: str | None, http: str | None, tools: str | None, read_only: bool) -> None:
     """Serve the toolkit to an agent host over MCP."""
     try:
         settings = Settings.from_env(database_url=db)
         log_to_stderr(settings.log_level)
-        listening = address.listen(http) if http else None
-        told = asyncio.run(_serve(settings, tools, read_only, listening))
+        if http:
+            address.parsed(http)  # told before anything is imported
+        told = asyncio.run(_serve(settings, settings.tools if tools is None else tools, read_only, http))
     except ToolkitError as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
@@ -41,9 +51,7 @@ def main(db: str | None, http: str | None, tools: str, read_only: bool) -> None:
     sys.exit(130 if told is signal.SIGINT else 0)
 
 
-async def _serve(
-    settings: Settings, tools: str, read_only: bool, listening: socket.socket | None
-) -> signal.Signals | None:
+async def _serve(settings: Settings, tools: str, read_only: bool, http: str | None) -> signal.Signals | None:
     # The SDK costs half a second, which `--help` and a wrong option need not. What is made meanwhile stays for good:
     # the collector would look through it again and again and find nothing.
     gc.disable()
@@ -59,7 +67,7 @@ async def _serve(
     gc.freeze()
     gc.enable()
     try:
-        if listening is None:
+        if http is None:
             from mcp_server.stdio import serve_stdio  # noqa: PLC0415 - only one of the two transports is used
 
             if sys.stdin.isatty():
@@ -67,12 +75,23 @@ async def _serve(
                     "Waiting for an agent host on standard input; `toolkit config` says how to name it.", err=True
                 )
             return await serve_stdio(server)
-        from mcp_server.app import create_app, serve_http  # noqa: PLC0415 - only one of the two transports is used
-
-        click.echo(f"Serving MCP at {address.url(listening)}/mcp", err=True)
-        return await serve_http(create_app(server, house), listening)
+        return await _serve_http(server, house, settings.http, http)
     finally:
         await house.close()
+
+
+async def _serve_http(
+    server: "Server[Any]", house: "House", settings: HttpSettings, http: str
+) -> signal.Signals | None:
+    from mcp_server.app import create_app, serve_http  # noqa: PLC0415 - only one of the two transports is used
+    from mcp_server.bearer import must_ask  # noqa: PLC0415 - the same
+
+    public = address.is_public(http)
+    if public and not settings.asks:
+        await must_ask(house, http)
+    listening = address.listen(http)
+    click.echo(f"Serving MCP at {address.url(listening)}/mcp", err=True)
+    return await serve_http(create_app(server, house, settings, public=public), listening, settings.trusted_proxies)
 
 
 if __name__ == "__main__":

@@ -3,40 +3,67 @@
 import asyncio
 import signal
 import socket
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
 import anyio
 import uvicorn
 from mcp.server import Server
-from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
-from starlette.applications import Starlette
-from starlette.requests import Request
+from mcp.server.transport_security import TransportSecuritySettings
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mcp_server.bearer import Bearer, metadata_routes
+from mcp_server.guard import Bodies, Names, for_pages
 from mcp_server.health import health_routes
 from mcp_server.house import House
 from mcp_server.metrics import metrics_routes
+from mcp_server.tokens import Tokens
+from toolkit.settings import HttpSettings
 
 GRACE_SECONDS = 2
 """How long requests that are under way may still take when the process is told to end."""
 
 
-def create_app(server: Server[Any], house: House) -> Starlette:
-    """The application: `/mcp`, `/health`, `/health/ready` and `/metrics`.
+def create_app(
+    server: Server[Any], house: House, settings: HttpSettings | None = None, *, public: bool = False
+) -> ASGIApp:
+    """The application: `/mcp`, `/health`, `/health/ready`, `/metrics` and where tokens are to be had.
 
-    It answers only to a loopback address as Host and Origin, so that no web page reaches it by a name of its own.
+    Args:
+        server: what is served at `/mcp`.
+        house: its database may have keys.
+        settings: who may call, and from where; by default whoever is on this machine.
+        public: other machines reach it, so callers must say who they are, whatever keys there are.
     """
-    unchecked = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # checked below, for every route
-    routes = [*health_routes(house), *metrics_routes(house)]
-    app = server.streamable_http_app(transport_security=unchecked, custom_starlette_routes=routes)
-    app.add_middleware(_FromThisMachine)
-    return app
+    settings = settings or HttpSettings()
+    always = public or settings.asks
+    unchecked = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # `Names` does it, for every route
+    routes = [
+        *health_routes(house, always=always),
+        *metrics_routes(house),
+        *metadata_routes(house, settings, always=always),
+    ]
+    most = settings.max_body_mb << 20
+    app: ASGIApp = server.streamable_http_app(
+        transport_security=unchecked, custom_starlette_routes=routes, max_request_body_size=most
+    )
+    # Who does not say who they are sends no body; a browser asks whether it may call before it has a token.
+    app = Bearer(Bodies(app, most), house, Tokens(house, settings), always=always)
+    return Names(for_pages(app, settings), settings)
 
 
-async def serve_http(app: ASGIApp, listening: socket.socket) -> signal.Signals | None:
-    """Serve `app` until the process is told to end; gives the signal that told it."""
+async def serve_http(
+    app: ASGIApp, listening: socket.socket, trusted_proxies: Sequence[str] = ()
+) -> signal.Signals | None:
+    """Serve `app` until the process is told to end; gives the signal that told it.
+
+    Args:
+        app: what is served.
+        listening: where.
+        trusted_proxies: addresses and networks whose `X-Forwarded-For` and `-Proto` are believed.
+    """
     requests = _Requests(app)
     config = uvicorn.Config(
         requests,
@@ -44,30 +71,14 @@ async def serve_http(app: ASGIApp, listening: socket.socket) -> signal.Signals |
         access_log=False,
         ws="none",
         lifespan="on",
+        server_header=False,
+        proxy_headers=bool(trusted_proxies),  # uvicorn's own way is to believe every program of this machine
+        forwarded_allow_ips=list(trusted_proxies),
         timeout_graceful_shutdown=2 * GRACE_SECONDS,
     )
     server = _Uvicorn(config, requests)
     await server.serve(sockets=[listening])
     return server.told
-
-
-class _FromThisMachine:
-    """Turns away a request whose Host or Origin is somebody else's."""
-
-    _NAMES = ("127.0.0.1", "localhost", "[::1]")
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-        self._security = TransportSecurityMiddleware(
-            TransportSecuritySettings(
-                allowed_hosts=[name + port for name in self._NAMES for port in ("", ":*")],
-                allowed_origins=[f"http://{name}{port}" for name in self._NAMES for port in ("", ":*")],
-            )
-        )
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = await self._security.validate_request(Request(scope)) if scope["type"] == "http" else None
-        await (refusal or self._app)(scope, receive, send)
 
 
 class _Requests:

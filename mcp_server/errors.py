@@ -13,6 +13,9 @@ from mcp.types import INTERNAL_ERROR, INVALID_PARAMS, CallToolResult, TextConten
 from toolkit.errors import ConfigError, NotFound, ToolkitError
 from toolkit.tools.registry import no_such
 
+LONGEST = 8_000
+"""Characters of an error: another server's may be a page of HTML."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -43,6 +46,7 @@ def unknown_tool(name: str, offered: Iterable[str], *, exists: bool) -> MCPError
 def _sentence(error: Exception, what: str) -> str:
     if isinstance(error, ToolkitError):
         _log.info("%s: %s", what, error)
-        return str(error)
+        said = str(error).strip().encode("utf-8", "replace").decode() or f"{what} failed, and does not say why."
+        return said if len(said) <= LONGEST else f"{said[:LONGEST]}…"
     _log.error("%s failed unexpectedly", what, exc_info=error)
     return f"{what} failed for a reason that is not yours; the server's log says why."

@@ -23,13 +23,18 @@ class House:
 
     Args:
         assemble: makes the toolkit; it must not open anything.
+
+    Attributes:
+        furnished: set once the tools of others are there.
+        has_keys: the database knows API keys, so that who calls over HTTP must bring one; None: it was not open yet.
     """
 
     def __init__(self, assemble: "Callable[[], Toolkit]") -> None:
         self._assemble = assemble
+        self.has_keys: bool | None = None
         self._resumed = False
         self._furnishing = asyncio.Lock()
-        self._furnished = False
+        self.furnished = asyncio.Event()
 
     @cached_property
     def toolkit(self) -> "Toolkit":
@@ -49,7 +54,7 @@ class House:
             ConfigError: a setting cannot be used as written.
         """
         async with self._furnishing:
-            if self._furnished:
+            if self.furnished.is_set():
                 return
             tk = self.toolkit
             from toolkit.tools.remote.packages import GROUP  # noqa: PLC0415 - before the handshake nothing is imported
@@ -59,7 +64,7 @@ class House:
                     tk.cassette.start()  # what servers say is recorded, and replayed
                 for problem in await tk.tools.refresh(SOURCES_WITHIN):
                     _log.warning("%s", problem)
-            self._furnished = True
+            self.furnished.set()
 
     async def opened(self) -> "Toolkit":
         """The toolkit with its database open; the first time it goes on with what killed processes left unanswered.
@@ -69,6 +74,7 @@ class House:
             DatabaseError: the database cannot be opened; the next call tries again.
         """
         await self.toolkit.start()
+        self.has_keys = await self.toolkit.keys.any()
         if not self._resumed:
             self._resumed = True
             await self.toolkit.jobs.resume()

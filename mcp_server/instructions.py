@@ -31,7 +31,7 @@ _SESSIONS = (
     "conversation until its time to live runs out; each use extends it."
 )
 _MODELS = "list_models shows the chain in the order in which it is tried; usage_report says what it cost."
-_DELETING = "What is deleted is gone; ask the user first."
+_DELETING = "What is deleted is gone: the user is asked first, by their host or, where it cannot, by you."
 
 _PARAGRAPHS: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"semantic_search", "get_chunk", "list_collections"}), _READING),

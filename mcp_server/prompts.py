@@ -13,8 +13,10 @@ from mcp.types import (
     TextContent,
 )
 
+from mcp_server.changes import Changes
 from mcp_server.errors import refused
 from mcp_server.house import House
+from mcp_server.pages import page
 from mcp_server.sampling import Context
 
 if TYPE_CHECKING:
@@ -26,18 +28,23 @@ class Prompts:
 
     Args:
         house: has the prompts.
+        changes: told that somebody has the list, and wants to hear when it changes.
     """
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, changes: Changes) -> None:
         self._house = house
+        self._changes = changes
 
-    async def list(self, _ctx: Context, _params: PaginatedRequestParams | None) -> ListPromptsResult:
-        """`prompts/list`."""
+    async def list(self, _ctx: Context, params: PaginatedRequestParams | None) -> ListPromptsResult:
+        """`prompts/list`; while the database cannot be opened, only the prompts of files are there."""
         try:
+            await self._house.furnish()
+            await self._changes.begin()
             prompts = await self._house.toolkit.prompts.list()
-            return ListPromptsResult(prompts=[_prompt_on_wire(prompt) for prompt in prompts])
         except Exception as error:
             raise refused(error, "prompts/list") from error
+        listed, cursor = page([_on_wire(prompt) for prompt in prompts], params.cursor if params else None)
+        return ListPromptsResult(prompts=listed, next_cursor=cursor)
 
     async def get(self, _ctx: Context, params: GetPromptRequestParams) -> GetPromptResult:
         """`prompts/get`."""
@@ -51,7 +58,7 @@ class Prompts:
         return GetPromptResult(description=description, messages=[said])
 
 
-def _prompt_on_wire(prompt: "ToolkitPrompt") -> Prompt:
+def _on_wire(prompt: "ToolkitPrompt") -> Prompt:
     arguments = [PromptArgument(name=a.name, description=a.description, required=a.required) for a in prompt.arguments]
     # Some hosts list no prompt without a description.
     description = prompt.description or prompt.title

@@ -3,23 +3,38 @@
 It is built on the SDK's low-level `Server`: a tool's schema goes out as the registry wrote it.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from mcp.server import CacheHint, Server
+from mcp.server.caching import CacheableMethod
+from mcp.types import NotificationParams
 
 import toolkit
+from mcp_server import apps, auth
+from mcp_server.changes import Changes
+from mcp_server.completions import Completions
 from mcp_server.house import House
 from mcp_server.instructions import USUAL, instructions
 from mcp_server.presets import Offer
 from mcp_server.prompts import Prompts
 from mcp_server.resources import Resources
 from mcp_server.rounds import Calls
+from mcp_server.subscriptions import AnnouncingServer, Subscriptions
+from mcp_server.tasks import Tasks
 from mcp_server.tools import Tools
 
-# What is offered does not change while the process lives; only prompts are read anew, for the user may edit them.
-_CACHE = CacheHint(ttl_ms=300_000, scope="public")
+# Who listens hears when a list has changed; others have it as old as this. A read says for itself how long it holds.
+_CACHE: Mapping[CacheableMethod, CacheHint] = {
+    "server/discover": CacheHint(ttl_ms=300_000, scope="public"),
+    "tools/list": CacheHint(ttl_ms=60_000, scope="public"),
+    "prompts/list": CacheHint(ttl_ms=10_000, scope="public"),
+    "resources/templates/list": CacheHint(ttl_ms=300_000, scope="public"),
+    "resources/list": CacheHint(ttl_ms=5_000, scope="private"),
+    "resources/read": CacheHint(),
+}
 
 
 def create_server(house: House, offer: Offer | None = None) -> Server[Any]:
@@ -34,35 +49,43 @@ def create_server(house: House, offer: Offer | None = None) -> Server[Any]:
         ConfigError: the offer names what does not exist.
     """
     offer = offer or Offer()
-    tools, prompts, resources = Tools(house, offer), Prompts(house), Resources(house)
+    tools, changes = Tools(house, offer), Changes(house)
     offered = USUAL if offer.is_usual else frozenset(tool.name for tool in tools.offered())
-    readable = "get_chunk" in offered  # who is not offered the documents as tools cannot have them as resources
-    return Server(
+    prompts, resources, completions = Prompts(house, changes), Resources(house, changes, offered), Completions(house)
+    subscriptions = Subscriptions(changes, resources)
+    tasks = Tasks(tools.call, house, offer, lambda ctx: auth.caller(ctx).owner)
+    server = AnnouncingServer(
         "toolkit",
         title="Toolkit",
         version=toolkit.__version__,
         instructions=instructions(offered),
-        cache_hints={
-            "tools/list": _CACHE,
-            "server/discover": _CACHE,
-            "resources/templates/list": _CACHE,
-        },
-        lifespan=_calls,
+        cache_hints=_CACHE,
+        lifespan=partial(_calls, tasks, changes),
         get_tool_input_schema=tools.input_schema,
         on_list_tools=tools.list,
         on_call_tool=tools.call,
         on_list_prompts=prompts.list,
         on_get_prompt=prompts.get,
-        on_list_resources=resources.list if readable else None,
-        on_list_resource_templates=resources.list_templates if readable else None,
-        on_read_resource=resources.read if readable else None,
+        on_list_resources=resources.list if resources.any else None,
+        on_list_resource_templates=resources.list_templates if resources.any else None,
+        on_read_resource=resources.read if resources.any else None,
+        on_subscribe_resource=subscriptions.subscribe if resources.any else None,
+        on_unsubscribe_resource=subscriptions.unsubscribe if resources.any else None,
+        on_subscriptions_listen=subscriptions.listen,
+        on_completion=completions.complete,
     )
+    server.add_notification_handler("notifications/initialized", NotificationParams, subscriptions.met)
+    server.extensions[apps.EXTENSION] = {}
+    tasks.join(server)
+    return server
 
 
 @asynccontextmanager
-async def _calls(_server: Server[Any]) -> AsyncIterator[Calls]:
+async def _calls(tasks: Tasks, changes: Changes, _server: Server[Any]) -> AsyncIterator[Calls]:
     calls = Calls()
     try:
-        yield calls
+        async with changes.watched():
+            yield calls
     finally:
+        await tasks.close()
         await calls.close()

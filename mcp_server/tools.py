@@ -1,27 +1,37 @@
 """The toolkit's tools as a host lists and calls them."""
 
+import logging
+from collections.abc import Iterable, Iterator
 
 from mcp.types import (
     CallToolRequestParams,
     CallToolResult,
+    ContentBlock,
     InputRequiredResult,
     ListToolsResult,
     PaginatedRequestParams,
+    ResourceLink,
     TextContent,
     Tool,
     ToolAnnotations,
 )
 
+from mcp_server import apps, auth
+from mcp_server.asking import Refused, agree, on_wire, without_confirm
 from mcp_server.errors import failed, refused, unknown_tool
 from mcp_server.house import House
 from mcp_server.presets import Offer
 from mcp_server.rounds import Calls, Host
 from mcp_server.sampling import Context
+from mcp_server.sizes import LongResults
 from toolkit.errors import ToolError
 from toolkit.messages import Json
+from toolkit.models.news import heard_by
 from toolkit.providers.host import lend
 from toolkit.tools.tool import Tool as ToolkitTool
-from toolkit.tools.tool import ToolContext
+from toolkit.tools.tool import ToolContext, ToolResult
+
+_log = logging.getLogger(__name__)
 
 
 class Tools:
@@ -35,14 +45,20 @@ class Tools:
     def __init__(self, house: House, offer: Offer) -> None:
         self._house = house
         self._offer = offer
+        self._long = LongResults(lambda: house.toolkit.settings.max_result_tokens)
 
     def offered(self) -> list[ToolkitTool]:
-        """The tools that are offered, in order."""
-        return self._offer.tools(self._house.toolkit.tools)
+        """The tools that are offered, in order; the last one reads on in what was too long, whatever the others are."""
+        own = self._long.tool
+        chosen = self._offer.tools(self._house.toolkit.tools)
+        others = [tool for tool in chosen if tool.name != own.name]
+        if len(others) < len(chosen):
+            _log.warning("The tool %s of %s is not offered: the server has one of that name.", own.name, "yours")
+        return [*others, own]
 
     def input_schema(self, name: str) -> Json | None:
         """What a tool takes; None where it is not offered."""
-        return next((tool.parameters for tool in self.offered() if tool.name == name), None)
+        return next((on_wire(tool) for tool in self.offered() if tool.name == name), None)
 
     async def list(self, _ctx: Context, _params: PaginatedRequestParams | None) -> ListToolsResult:
         """`tools/list`."""
@@ -56,25 +72,25 @@ class Tools:
         """`tools/call`."""
         try:
             await self._house.furnish()
-            names = [tool.name for tool in self.offered()]
+            offered = {tool.name: tool for tool in self.offered()}
         except Exception as error:
             raise refused(error, "tools/call") from error
-        if params.name not in names:
+        tool = offered.get(params.name)
+        if tool is None:
             exists = any(tool.name == params.name for tool in self._house.toolkit.tools.list())
-            raise unknown_tool(params.name, names, exists=exists)
+            raise unknown_tool(params.name, offered, exists=exists)
         client = ctx.session.client_params
         origin = client.client_info.name if client else None
 
         async def work(host: Host) -> CallToolResult:
             try:
-                tk = await self._house.opened()
-                with lend(host.sampler):
-                    context = ToolContext(origin=origin, progress=host.progress)
-                    result = await tk.tools.call(params.name, params.arguments or {}, context)
+                arguments = params.arguments or {}
+                user, proven = await self._admitted(ctx, tool, arguments)
+                context = ToolContext(user=user, origin=origin, progress=host.progress, authenticated=proven)
+                result = await self._answer(tool, arguments, context, host)
+                return _result(self._long.fitting(result), _links(tool, params.arguments or {}, result))
             except Exception as error:  # noqa: BLE001 - whatever it is, `failed` logs it and the server lives on
                 return failed(error, params.name)
-            # Some hosts show a model only the text, others only the structure: both say the same.
-            return CallToolResult(content=[TextContent(type="text", text=result.text)], structured_content=result.data)
 
         calls: Calls = ctx.lifespan_context
         try:
@@ -82,13 +98,48 @@ class Tools:
         except ToolError as error:
             return failed(error, params.name)
 
+    async def _admitted(self, ctx: Context, tool: ToolkitTool, arguments: Json) -> tuple[str | None, bool]:
+        """Who calls, and whether that is proven; raises ToolError where they may not."""
+        if ctx.request is not None:
+            await self._house.opened()  # over HTTP its keys count
+        who = auth.caller(ctx)
+        if tool is not self._long.tool:  # who has the handle of a result was let through to it
+            auth.allow(who, tool, arguments)
+        return who.user, auth.proven(who, tool)
+
+    async def _answer(self, tool: ToolkitTool, given: Json, context: ToolContext, host: Host) -> ToolResult:
+        if tool is self._long.tool:
+            return await tool.run(given, context)
+        tk = await self._house.opened()
+        arguments, confirmed = without_confirm(tool, given)
+        try:
+            await agree(tool, arguments, host.user, confirmed=confirmed)
+        except Refused as error:
+            await tk.tools.refused(tool.name, arguments, context, str(error))
+            raise
+        with lend(host.sampler), heard_by(host.progress.say):
+            return await tk.tools.call(tool.name, arguments, context)
+
+
+def _result(result: ToolResult, links: Iterable[ResourceLink]) -> CallToolResult:
+    # Some hosts show a model only the text, others only the structure: both say the same.
+    content: list[ContentBlock] = [TextContent(type="text", text=result.text), *links]
+    return CallToolResult(content=content, structured_content=result.data)
+
+
+def _links(tool: ToolkitTool, given: Json, result: ToolResult) -> Iterator[ResourceLink]:
+    """Where the hits of a detailed search can be read again."""
+    if tool.name == "semantic_search" and not tool.source and given.get("response_format") == "detailed":
+        for hit in result.data.get("hits", ()):
+            yield ResourceLink(type="resource_link", uri=f"toolkit://chunks/{hit['chunk_id']}", name=hit["source"])
+
 
 def _on_wire(tool: ToolkitTool) -> Tool:
     return Tool(
         name=tool.name,
         title=tool.title,
         description=tool.description,
-        input_schema=tool.parameters,
+        input_schema=on_wire(tool),
         annotations=ToolAnnotations(
             title=tool.title,
             read_only_hint=tool.read_only,
@@ -96,4 +147,5 @@ def _on_wire(tool: ToolkitTool) -> Tool:
             idempotent_hint=tool.idempotent,
             open_world_hint=tool.open_world,
         ),
+        _meta=None if tool.source else apps.META.get(tool.name),
     )

@@ -17,6 +17,16 @@ arguments:
 Say hello to {{ who }}{{ how }}.
 """
 
+SEARCH_IN = """---
+title: Search in
+arguments:
+  - name: question
+  - name: collection
+  - {name: tone, default: brief}
+---
+Look for {{ question }} in {{ collection }}, and be {{ tone }}.
+"""
+
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> str:
@@ -25,9 +35,10 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of a user who has a prompt of their own."""
+    """The environment of a user who has prompts of their own."""
     folder = tmp_path_factory.mktemp("prompts")
     (folder / "greet.md").write_text(GREET, encoding="utf-8")
+    (folder / "search_in.md").write_text(SEARCH_IN, encoding="utf-8")
     return {"TOOLKIT_PROMPTS_DIR": str(folder)}
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 import toolkit
+from mcp_server import progress
 from mcp_server.__main__ import main
 from toolkit.errors import ToolError
 from toolkit.toolkit import Toolkit
@@ -44,6 +45,17 @@ async def wait(marks: str) -> str:
     return "never"
 
 
+async def drowse(context: ToolContext) -> str:
+    """Wait for ever and say nothing, where clients are told often that a call goes on."""
+    usual, progress.EVERY = progress.EVERY, 0.05
+    try:
+        await context.progress(0, None, "drowsing")
+        await asyncio.sleep(3600)
+    finally:
+        progress.EVERY = usual
+    return "never"
+
+
 def block(marks: str) -> str:
     """Wait for ever where nothing can cancel it."""
     mark(marks, "begun")
@@ -67,6 +79,17 @@ async def read_input() -> str:
     return repr(os.read(0, 100))
 
 
+async def shred(marks: str) -> str:
+    """Write over the file `marks`."""
+    mark(marks, "shredded")
+    return "shredded"
+
+
+async def recite(lines: int) -> list[str]:
+    """Recite as many lines."""
+    return [f"line {n} of a long poem" for n in range(lines)]
+
+
 async def crash(_arguments: Any, _context: ToolContext) -> ToolResult:
     """Fail as nobody foresaw, past what the registry catches."""
     raise RuntimeError("the key sk-ant-abcdefghijkl in /etc/secret")
@@ -75,10 +98,12 @@ async def crash(_arguments: Any, _context: ToolContext) -> ToolResult:
 class Misbehaving(Toolkit):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        for function in (add, fail, count, shout, read_input):
+        for function in (add, fail, count, shout, read_input, recite):
             self.tools.add(function, read_only=True)
-        self.tools.add(wait, destructive=True)
-        self.tools.add(block, destructive=True)
+        self.tools.add(shred, destructive=True)
+        self.tools.add(wait)
+        self.tools.add(drowse)
+        self.tools.add(block)
         self.tools.add(Tool("crash", "Crash", "Crash.", {"type": "object", "properties": {}}, crash))
 
     async def close(self) -> None:

@@ -35,11 +35,15 @@ def stdio(
 
 @contextmanager
 def over_http(
-    database: str, *args: str, command: list[str] = PLAIN, env: Mapping[str, str] | None = None
+    database: str,
+    *args: str,
+    command: list[str] = PLAIN,
+    env: Mapping[str, str] | None = None,
+    address: str = "127.0.0.1:0",
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The command serving HTTP at a free port: its process, and its address."""
     with subprocess.Popen(
-        [*command, "--db", database, "--http", "127.0.0.1:0", *args],
+        [*command, "--db", database, "--http", address, *args],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -49,7 +53,7 @@ def over_http(
         assert process.stderr
         try:
             said = process.stderr.readline()
-            assert said.startswith("Serving MCP at http://127.0.0.1:"), said + process.stderr.read()
+            assert said.startswith("Serving MCP at http://"), said + process.stderr.read()
             yield process, said.split()[-1].removesuffix("/mcp")
         finally:
             process.kill()

@@ -44,8 +44,11 @@ def test_help_names_every_option() -> None:
         (["--tools", "serch"], "There is no preset or tool 'serch'; the nearest is 'search'."),
         (["--tools", "delete_session", "--read-only"], "every tool of delete_session changes something"),
         (["--tools", ","], "No tool is left to offer: none was named; name others."),
-        (["--http", "0.0.0.0:8080"], "0.0.0.0 can be reached from other machines"),
-        (["--http", "example.org:8080"], "example.org can be reached from other machines"),
+        (
+            ["--http", "0.0.0.0:8080"],
+            "0.0.0.0:8080 can be reached from other machines, and nobody could prove who calls",
+        ),
+        (["--http", "example.org:8080"], "example.org is no IP address; write 127.0.0.1:8080"),
         (["--http", "127.0.0.1:x"], "'127.0.0.1:x' is no address; write HOST:PORT, e.g. 127.0.0.1:8080."),
         (["--http", "127.0.0.1:70000"], "'127.0.0.1:70000' is no address"),
         (["--http", ":8080"], "':8080' is no address"),
@@ -71,6 +74,12 @@ def test_a_variable_that_cannot_be_used_is_told_in_one_sentence() -> None:
     done = run(TOOLKIT_LOG_LEVEL="LOUD")
     assert done.returncode == 1
     assert done.stderr.startswith("Error: TOOLKIT_LOG_LEVEL is 'LOUD'")
+
+
+def test_a_host_that_can_only_set_variables_can_choose_tools_and_an_option_wins() -> None:
+    assert "nearest is 'chat'" in run(TOOLKIT_TOOLS="default,-chatt").stderr
+    assert "nearest is 'search'" in run("--tools", "serch", TOOLKIT_TOOLS="default,-chatt").stderr
+    assert run("--tools", "-ingest").returncode == 0
 
 
 def test_an_unknown_option_is_a_matter_of_usage() -> None:

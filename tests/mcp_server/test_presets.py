@@ -37,6 +37,18 @@ def test_tools_can_be_named_one_by_one_and_beside_presets(tools: ToolRegistry) -
     assert names("search-admin,chat", tools) == PRESETS["search-admin"] | {"chat"}
 
 
+def test_all_offers_every_tool(tools: ToolRegistry) -> None:
+    assert names("all", tools) == {tool.name for tool in tools.list()} == set().union(*PRESETS.values())
+
+
+def test_tools_and_presets_can_be_left_out(tools: ToolRegistry) -> None:
+    assert names("default,-ingest", tools) == PRESETS["default"] - {"ingest"}
+    assert names("-ingest", tools) == PRESETS["default"] - {"ingest"}
+    assert names("all, -code, -search-admin,-chat", tools) == set().union(*PRESETS.values()) - PRESETS[
+        "code"
+    ] - PRESETS["search-admin"] - {"chat"}
+
+
 def test_read_only_offers_only_what_changes_nothing(tools: ToolRegistry) -> None:
     offered = names("search,sessions", tools, read_only=True)
     assert offered == {"semantic_search", "get_chunk", "list_collections", "get_session", "list_sessions"}
@@ -57,7 +69,13 @@ def test_a_tool_of_the_users_own_stands_beside_those_of_a_preset() -> None:
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("serch", "nearest is 'search'"), ("chatt", "nearest is 'chat'"), ("", "none was named")],
+    [
+        ("serch", "nearest is 'search'"),
+        ("chatt", "nearest is 'chat'"),
+        ("", "none was named"),
+        ("all,-chatt", "nearest is 'chat'"),
+        ("chat,-chat", "none was named"),
+    ],
 )
 def test_an_offer_that_cannot_be_made_says_why(text: str, sentence: str, tools: ToolRegistry) -> None:
     with pytest.raises(ConfigError, match=sentence):

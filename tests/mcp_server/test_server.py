@@ -1,11 +1,12 @@
 """The MCP server, seen by the SDK's client on both transports and in both eras of the protocol."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
 from mcp import Client, MCPError
-from mcp.types import INVALID_PARAMS, TextContent, TextResourceContents, ToolAnnotations
+from mcp.types import INVALID_PARAMS, ResourceLink, TextContent, TextResourceContents, ToolAnnotations
 
 import toolkit
 from tests.mcp_server.misbehaving import add
@@ -38,7 +39,7 @@ async def test_every_tool_has_a_title_a_description_and_every_annotation(client:
         assert told.title == tool.title
         assert None not in (told.read_only_hint, told.destructive_hint, told.idempotent_hint, told.open_world_hint)
     assert (hints["add"].read_only_hint, hints["add"].destructive_hint) == (True, False)
-    assert (hints["wait"].read_only_hint, hints["wait"].destructive_hint) == (False, True)
+    assert (hints["shred"].read_only_hint, hints["shred"].destructive_hint) == (False, True)
 
 
 async def test_a_result_says_the_same_to_one_who_reads_and_to_a_program(client: Client) -> None:
@@ -93,6 +94,74 @@ async def test_progress_reaches_a_client_that_asked_for_it(client: Client) -> No
     assert text_of(result) == "counted to 3 for mcp", "the tool knows the client's name"
 
 
+async def test_a_call_that_is_silent_says_now_and_then_that_it_goes_on_in_numbers_that_grow(
+    client: Client,
+) -> None:
+    heard: list[tuple[float, str | None]] = []
+    enough = asyncio.Event()
+
+    async def hear(progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG001 - the SDK's
+        heard.append((progress, message))
+        if len(heard) == 4:
+            enough.set()
+
+    call = asyncio.create_task(client.call_tool("drowse", progress_callback=hear))
+    async with asyncio.timeout(20):
+        await enough.wait()
+    call.cancel()
+    numbers = [number for number, _ in heard]
+    assert numbers == sorted(set(numbers))
+    assert [message for _, message in heard[:4]] == ["drowsing", *["drowsing (0 s)"] * 3]
+
+
+async def test_a_result_that_is_too_long_comes_in_parts_that_are_the_whole_to_whoever_reads_and_to_a_program(
+    client: Client,
+) -> None:
+    result = await client.call_tool("recite", {"lines": 9000})
+    texts, parts = [text_of(result)], [result.structured_content]
+    while "read_more" in parts[-1]:
+        result = await client.call_tool("read_more", {"handle": parts[-1]["read_more"]})
+        assert len(text_of(result).encode()) <= 80_000
+        texts.append(text_of(result))
+        parts.append(result.structured_content)
+    whole = "".join(part["text"] for part in parts)
+    assert json.loads(whole) == [f"line {n} of a long poem" for n in range(9000)]
+    assert all(text.startswith(part["text"]) for text, part in zip(texts, parts, strict=True))
+    assert all(part["read_more"] in text for text, part in zip(texts[:-1], parts[:-1], strict=True))
+
+
+async def test_a_detailed_search_names_behind_its_text_where_each_hit_can_be_read_again(client: Client) -> None:
+    await client.call_tool("ingest", {"text": "The kingfisher dives.", "collection": "divers"})
+    given = {"query": "kingfisher", "collection": "divers"}
+    assert len((await client.call_tool("semantic_search", given)).content) == 1
+    result = await client.call_tool("semantic_search", {**given, "response_format": "detailed"})
+    [text, link] = result.content
+    [hit] = result.structured_content["hits"]
+    assert isinstance(text, TextContent)
+    assert isinstance(link, ResourceLink)
+    assert link.uri == f"toolkit://chunks/{hit['chunk_id']}"
+    [read] = (await client.read_resource(link.uri)).contents
+    assert isinstance(read, TextResourceContents)
+    assert "The kingfisher dives." in text.text
+    assert "The kingfisher dives." in read.text
+
+
+async def test_a_destructive_tool_does_nothing_until_the_model_says_that_the_user_agreed(
+    client: Client, tmp_path: Path
+) -> None:
+    marks = tmp_path / "marks"
+    listed = {tool.name: tool for tool in (await client.list_tools()).tools}["shred"]
+    assert listed.input_schema["properties"]["confirm"]["type"] == "boolean"
+    for given in ({}, {"confirm": False}, {"confirm": "yes"}):
+        refused = await client.call_tool("shred", {"marks": str(marks), **given})
+        assert refused.is_error
+        assert "ask the user" in text_of(refused)
+        assert "confirm=true" in text_of(refused)
+        assert not marks.exists()
+    assert not (await client.call_tool("shred", {"marks": str(marks), "confirm": True})).is_error
+    assert marks.read_text(encoding="utf-8") == "shredded"
+
+
 async def test_cancelling_a_call_cancels_the_tool(client: Client, tmp_path: Path) -> None:
     marks = tmp_path / "marks"
     call = asyncio.create_task(client.call_tool("wait", {"marks": str(marks)}))
@@ -140,24 +209,4 @@ async def test_a_prompt_that_cannot_be_rendered_is_a_protocol_error_that_says_wh
 ) -> None:
     with pytest.raises(MCPError, match=sentence) as raised:
         await client.get_prompt(name, arguments)
-    assert raised.value.code == INVALID_PARAMS
-
-
-async def test_a_chunk_that_a_search_found_can_be_read_at_its_address_and_so_can_its_document(client: Client) -> None:
-    note = "The zebrafinch sings at dawn."
-    await client.call_tool("ingest", {"text": note, "collection": "birds"})
-    found = await client.call_tool("semantic_search", {"query": "zebrafinch"})
-    chunk_id = found.structured_content["hits"][0]["chunk_id"]
-    templates = [template.uri_template for template in (await client.list_resource_templates()).resource_templates]
-    assert templates == ["toolkit://chunks/{id}", "toolkit://documents/{id}"]
-    for address in (f"toolkit://chunks/{chunk_id}", f"toolkit://documents/{chunk_id.rpartition('-')[0]}"):
-        [content] = (await client.read_resource(address)).contents
-        assert isinstance(content, TextResourceContents)
-        assert (content.uri, content.text.strip()) == (address, note)
-
-
-@pytest.mark.parametrize("address", ["toolkit://chunks/nope", "toolkit://documents/nope", "toolkit://birds/1"])
-async def test_a_resource_that_is_not_there_is_a_protocol_error(client: Client, address: str) -> None:
-    with pytest.raises(MCPError) as raised:
-        await client.read_resource(address)
     assert raised.value.code == INVALID_PARAMS

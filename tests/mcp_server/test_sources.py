@@ -42,7 +42,7 @@ async def test_a_tool_of_another_server_can_be_called_by_who_never_asked_for_the
 
 async def test_tools_of_another_server_can_be_chosen_by_name(database: str, env: dict[str, str]) -> None:
     async with Client(stdio(database, "--tools", "child__add", env=env)) as client:
-        assert [tool.name for tool in (await client.list_tools()).tools] == ["child__add"]
+        assert [tool.name for tool in (await client.list_tools()).tools] == ["child__add", "read_more"]
 
 
 def test_a_server_that_cannot_be_started_hides_no_tool_and_is_told_in_the_log(
