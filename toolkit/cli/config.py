@@ -1,142 +1,85 @@
-"""`toolkit config HOST`: what an agent host must be told to start `toolkit-mcp`."""
+"""`toolkit config HOST`: what an agent host must be told to start `toolkit-mcp`, printed or written into its file."""
 
-import json
 import sys
 import sysconfig
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 import click
 
 from toolkit.cli import terminal
+from toolkit.cli.hosts.known import HOSTS, Host, Scope, Server
+from toolkit.cli.hosts.places import Machine
+from toolkit.cli.hosts.writing import rewrite
 from toolkit.cli.run import chosen_settings, database, example, given_database
 from toolkit.cli.variables import vendors_variables
 from toolkit.errors import ConfigError
 from toolkit.redaction import redact
+from toolkit.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """How the server is started.
-
-    Attributes:
-        command: an absolute path; hosts have a `PATH` of their own.
-        args: its arguments.
-        keys: names of the variables set here that models need; hosts seldom pass them on by themselves.
-    """
-
-    command: str
-    args: list[str]
-    keys: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """An agent host.
-
-    Attributes:
-        write: the server as this host wants to read it.
-        file: where that belongs.
-        passes_keys: whether what `write` gives refers to the variables in `Server.keys`.
-    """
-
-    write: Callable[[Server], str]
-    file: str
-    passes_keys: bool = False
-
-
-def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)
-
-
-def _start(server: Server) -> dict[str, Any]:
-    return {"command": server.command, "args": server.args}
-
-
-def _references(server: Server) -> dict[str, Any]:
-    return {"env": {key: f"${{env:{key}}}" for key in server.keys}} if server.keys else {}
-
-
-def _claude(server: Server) -> str:
-    return _json({"mcpServers": {"toolkit": _start(server)}})
-
-
-def _claude_code(server: Server) -> str:
-    # `:-` makes an unset variable empty; without it the host would pass on the reference itself as the key.
-    env = {"env": {key: f"${{{key}:-}}" for key in server.keys}} if server.keys else {}
-    return _json({"mcpServers": {"toolkit": {"type": "stdio", **_start(server), **env}}})
-
-
-def _cursor(server: Server) -> str:
-    return _json({"mcpServers": {"toolkit": {**_start(server), **_references(server)}}})
-
-
-def _vscode(server: Server) -> str:
-    return _json({"servers": {"toolkit": {"type": "stdio", **_start(server), **_references(server)}}})
-
-
-def _codex(server: Server) -> str:
-    # TOML's basic strings and arrays of them are written as in JSON.
-    lines = ["[mcp_servers.toolkit]", f"command = {json.dumps(server.command)}", f"args = {json.dumps(server.args)}"]
-    if server.keys:
-        lines.append(f"env_vars = {json.dumps(server.keys)}")
-    return "\n".join(lines)
-
-
-def _goose(server: Server) -> str:
-    # YAML reads JSON's strings and lists.
-    return "\n".join(
-        [
-            "extensions:",
-            "  toolkit:",
-            "    name: toolkit",
-            "    type: stdio",
-            "    enabled: true",
-            "    timeout: 300",
-            f"    cmd: {json.dumps(server.command)}",
-            f"    args: {json.dumps(server.args)}",
-            "    envs: {}",
-        ]
-    )
-
-
-def _zed(server: Server) -> str:
-    return _json({"context_servers": {"toolkit": {"source": "custom", "enabled": True, **_start(server), "env": {}}}})
-
-
-HOSTS: Mapping[str, Host] = {
-    "claude-desktop": Host(_claude, "claude_desktop_config.json (Settings › Developer › Edit Config)"),
-    "claude-code": Host(_claude_code, ".mcp.json in the project's folder", passes_keys=True),
-    "cursor": Host(_cursor, "~/.cursor/mcp.json", passes_keys=True),
-    "vscode": Host(_vscode, ".vscode/mcp.json", passes_keys=True),
-    "codex": Host(_codex, "~/.codex/config.toml", passes_keys=True),
-    "goose": Host(_goose, "~/.config/goose/config.yaml"),
-    "zed": Host(_zed, "Zed's settings.json"),
-}
-
-
-@click.command(epilog=example("toolkit config claude-desktop", "toolkit config codex --db sqlite:///notes.db"))
+@click.command(epilog=example("toolkit config claude-desktop --write", "toolkit config codex --db sqlite:///notes.db"))
 @click.argument("host", metavar="HOST")
+@click.option(
+    "--write", is_flag=True, help="Put it into the host's own file, after a copy of that; other servers stay."
+)
+@click.option(
+    "--scope", type=click.Choice(["user", "project"]), help="For everything that you do, or for the project here."
+)
+@click.option("--path", "place", type=click.Path(path_type=Path, dir_okay=False), help="Another file than the usual.")
+@click.option("--tools", metavar="PRESET|NAME,NAME", help="Which tools the server offers.")
+@click.option("--read-only", is_flag=True, help="The server offers only tools that change nothing.")
 @database
-def config(host: str) -> None:
-    """Print what an agent host needs to start the server.
+def config(
+    host: str, *, write: bool, scope: Scope | None, place: Path | None, tools: str | None, read_only: bool
+) -> None:
+    """Print what an agent host needs to start the server, or write it.
 
     HOST is claude-desktop, claude-code, cursor, vscode, codex, goose or zed.
     """
     known = _host(host)
     settings = chosen_settings()
-    keys = [name for name in vendors_variables() if settings.environ.get(name)]
-    where = given_database() or settings.environ.get("TOOLKIT_DATABASE_URL") or settings.environ.get("DATABASE_URL")
+    where = _database(settings)
     args = ["--db", _absolute(where)] if where and not _hides_a_password(where) else []
-    click.echo(known.write(Server(*_command(args), keys)))
-    terminal.note(f"\nThis belongs into {known.file}.")
-    if where and not args:
+    args += ["--tools", tools] if tools else []
+    args += ["--read-only"] if read_only else []
+    keys = [name for name in vendors_variables() if settings.environ.get(name)]
+    server = Server(*_command(args), keys)
+    if write:
+        _write(known, server, place or known.file(scope, Machine()))
+    else:
+        click.echo(known.snippet(server))
+        terminal.note(f"\nThis belongs into {place or _file(known, scope)}; --write puts it there.")
+    if where and "--db" not in args:
         terminal.note(f"The database {redact(where)} has a password, so it is left out; --db writes it there.")
     if keys and not known.passes_keys:
         terminal.note(f"{host} does not pass on your shell's variables; it also needs {', '.join(keys)} as env.")
+
+
+def _write(host: Host, server: Server, path: Path) -> None:
+    changed = False
+
+    def edit(text: str) -> str:
+        nonlocal changed
+        edited = host.merged(text, server)
+        changed = edited != text
+        return edited
+
+    copy = rewrite(path, edit)
+    click.echo(f"{path} {'names the server now' if changed else 'named the server already'}.")
+    if copy:
+        terminal.note(f"What was there before is in {copy}.")
+    if changed:
+        terminal.note("Start the host anew, so that it reads it.")
+
+
+def _file(host: Host, scope: Scope | None) -> str:
+    if scope is not None:
+        return str(host.file(scope, Machine()))
+    try:
+        return str(host.file(None, Machine()))
+    except ConfigError:  # without a home folder there is still something to paste
+        return "the host's own file"
 
 
 def _host(name: str) -> Host:
@@ -145,6 +88,11 @@ def _host(name: str) -> Host:
     near = get_close_matches(name.lower(), HOSTS, n=1)
     hint = f"the nearest is {near[0]!r}" if near else "any host can take the form of claude-desktop"
     raise ConfigError(f"There is no host {name!r}; known are {', '.join(HOSTS)}; {hint}.")
+
+
+def _database(settings: Settings) -> str | None:
+    environ = settings.environ
+    return given_database() or environ.get("TOOLKIT_DATABASE_URL") or environ.get("DATABASE_URL")
 
 
 def _hides_a_password(url: str) -> bool:
@@ -169,4 +117,4 @@ def _command(args: list[str]) -> tuple[str, list[str]]:
 
 def host_json() -> str:
     """What most hosts want to read, for a server without arguments."""
-    return _claude(Server(*_command([]), []))
+    return HOSTS["claude-desktop"].snippet(Server(*_command([]), []))
