@@ -22,7 +22,7 @@ class Peer:
 
     Attributes:
         name: how the tables call it.
-        module: of `benchmarks.contestants`.
+        module: of `benchmarks.contestants`; empty where it is none of them.
         environment: the folder under `.bench/` with its packages; None where our own environment has them.
         packages: what is installed there.
     """
@@ -54,6 +54,8 @@ PYDANTIC_AI = Peer(
     ("pydantic-ai-slim[anthropic,openai]==2.62.0", "openai==3.52.0", "anthropic==2.11.0"),
 )
 PEERS = (OURS, BARE, LITELLM, PYDANTIC_AI)
+FASTMCP = Peer("fastmcp", "", "fastmcp", ("fastmcp==4.1.2", "mcp==2.3.0"))
+"""Of `benchmarks.mcp`, which starts servers of its own."""
 
 
 def make(peer: Peer) -> None:
@@ -74,7 +76,7 @@ def make(peer: Peer) -> None:
 def main() -> None:
     """Make the environments."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=(__doc__ or "").split("\n\n")[0])
-    there = {peer.environment: peer for peer in PEERS if peer.environment}
+    there = {peer.environment: peer for peer in (*PEERS, FASTMCP) if peer.environment}
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these: {', '.join(there)}")
     names = parser.parse_args().names or list(there)
     for name in names:

@@ -22,7 +22,7 @@ from typing import IO, Any
 
 GOAL = 1.25
 ROUNDS, QUICK_ROUNDS = 15, 5
-BARE = [sys.executable, str(Path(__file__).with_name("bare_server.py"))]
+BARE = [sys.executable, "-m", "benchmarks.servers.bare"]
 ERAS = ("2025-11-25", "2026-07-28")
 CLIENT = {"name": "startup", "version": "1"}
 

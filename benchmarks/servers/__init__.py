@@ -1,0 +1,1 @@
+"""The servers of `benchmarks.mcp`: the same tool behind this project, the bare SDK and fastmcp."""
