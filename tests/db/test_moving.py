@@ -19,6 +19,7 @@ import pytest
 from tests.db.released.make import fill as fill_every_table
 from tests.db.rows import change, message, model, names, session
 from toolkit import stamps
+from toolkit.access import ApiKeys
 from toolkit.db import Database, Row, as_json, as_time, open_database
 from toolkit.db.migrate import default_folder, load
 from toolkit.db.migrate import tables as named
@@ -103,6 +104,7 @@ async def fill(db: Database, sessions: int = 3, messages: int = 2) -> None:
         await db.write(session(name), *(message(name, position + 1) for position in range(messages)))
     texts = ("An otter sleeps on its back.", "Café crème", "run, ran, runs")
     await Documents(db).ingest([Document(f"text {n}", text) for n, text in enumerate(texts)])
+    await ApiKeys(db).create("laptop")
     await db.execute(
         "INSERT INTO events (kind, subject, body, created_at) VALUES ('session.updated', 's', :body, :at)",
         body={},

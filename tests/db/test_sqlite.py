@@ -327,12 +327,13 @@ async def _add(db: SqliteDatabase, name: str) -> None:
 
 
 async def test_first_uses_at_the_same_time_open_it_once(tmp_path: Path) -> None:
+    others = set(threading.enumerate())
     db = SqliteDatabase(tmp_path / "deep" / "er" / "a.db")
     await asyncio.gather(*(db.write(model(f"{n}")) for n in range(20)))
-    running = [t.name for t in threading.enumerate() if t.name.startswith("toolkit-sqlite")]
+    running = [t.name for t in set(threading.enumerate()) - others if t.name.startswith("toolkit-sqlite")]
     await db.close()
     assert sorted(running) == ["toolkit-sqlite-reader", "toolkit-sqlite-writer"]
-    assert not [t for t in threading.enumerate() if t.name.startswith("toolkit-sqlite")]
+    assert not [t for t in set(threading.enumerate()) - others if t.name.startswith("toolkit-sqlite")]
 
 
 async def test_memory_is_forgotten_when_it_is_closed_and_shared_with_nobody() -> None:
