@@ -53,6 +53,8 @@ class House:
         Raises:
             ConfigError: a setting cannot be used as written.
         """
+        if self.furnished.is_set():
+            return
         async with self._furnishing:
             if self.furnished.is_set():
                 return

@@ -25,6 +25,7 @@ from mcp_server.rounds import Calls
 from mcp_server.subscriptions import AnnouncingServer, Subscriptions
 from mcp_server.tasks import Tasks
 from mcp_server.tools import Tools
+from mcp_server.tracing import where_collected
 
 # Who listens hears when a list has changed; others have it as old as this. A read says for itself how long it holds.
 _CACHE: Mapping[CacheableMethod, CacheHint] = {
@@ -50,7 +51,7 @@ def create_server(house: House, offer: Offer | None = None) -> Server[Any]:
     """
     offer = offer or Offer()
     tools, changes = Tools(house, offer), Changes(house)
-    offered = USUAL if offer.is_usual else frozenset(tool.name for tool in tools.offered())
+    offered = USUAL if offer.is_usual else frozenset(tools.offered())
     prompts, resources, completions = Prompts(house, changes), Resources(house, changes, offered), Completions(house)
     subscriptions = Subscriptions(changes, resources)
     tasks = Tasks(tools.call, house, offer, lambda ctx: auth.caller(ctx).owner)
@@ -77,6 +78,7 @@ def create_server(house: House, offer: Offer | None = None) -> Server[Any]:
     server.add_notification_handler("notifications/initialized", NotificationParams, subscriptions.met)
     server.extensions[apps.EXTENSION] = {}
     tasks.join(server)
+    where_collected(server)
     return server
 
 

@@ -1,7 +1,7 @@
 """The toolkit's tools as a host lists and calls them."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from mcp.types import (
     CallToolRequestParams,
@@ -46,25 +46,34 @@ class Tools:
         self._house = house
         self._offer = offer
         self._long = LongResults(lambda: house.toolkit.settings.max_result_tokens)
+        self._offered: tuple[int, Mapping[str, ToolkitTool]] = (-1, {})
 
-    def offered(self) -> list[ToolkitTool]:
-        """The tools that are offered, in order; the last one reads on in what was too long, whatever the others are."""
+    def offered(self) -> Mapping[str, ToolkitTool]:
+        """The tools that are offered, by name and in order; the last one reads on in what was too long."""
+        registry = self._house.toolkit.tools
+        version, known = self._offered
+        if version != registry.version:
+            version, known = registry.version, self._chosen()
+            self._offered = version, known
+        return known
+
+    def _chosen(self) -> Mapping[str, ToolkitTool]:
         own = self._long.tool
-        chosen = self._offer.tools(self._house.toolkit.tools)
-        others = [tool for tool in chosen if tool.name != own.name]
-        if len(others) < len(chosen):
-            _log.warning("The tool %s of %s is not offered: the server has one of that name.", own.name, "yours")
-        return [*others, own]
+        chosen = {tool.name: tool for tool in self._offer.tools(self._house.toolkit.tools)}
+        if chosen.pop(own.name, None):
+            _log.warning("Your tool %s is not offered: the server has one of that name.", own.name)
+        return {**chosen, own.name: own}
 
     def input_schema(self, name: str) -> Json | None:
         """What a tool takes; None where it is not offered."""
-        return next((on_wire(tool) for tool in self.offered() if tool.name == name), None)
+        tool = self.offered().get(name)
+        return on_wire(tool) if tool else None
 
     async def list(self, _ctx: Context, _params: PaginatedRequestParams | None) -> ListToolsResult:
         """`tools/list`."""
         try:
             await self._house.furnish()
-            return ListToolsResult(tools=[_on_wire(tool) for tool in self.offered()])
+            return ListToolsResult(tools=[_on_wire(tool) for tool in self.offered().values()])
         except Exception as error:
             raise refused(error, "tools/list") from error
 
@@ -72,7 +81,7 @@ class Tools:
         """`tools/call`."""
         try:
             await self._house.furnish()
-            offered = {tool.name: tool for tool in self.offered()}
+            offered = self.offered()
         except Exception as error:
             raise refused(error, "tools/call") from error
         tool = offered.get(params.name)
