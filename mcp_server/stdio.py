@@ -17,6 +17,7 @@ from mcp.server import Server
 from mcp.server.stdio import stdio_server
 
 _READ = 1 << 16  # bytes at a time: what a pipe holds
+_PATIENCE = 2.0  # seconds
 
 
 async def serve_stdio(server: Server[Any]) -> signal.Signals | None:
@@ -24,8 +25,8 @@ async def serve_stdio(server: Server[Any]) -> signal.Signals | None:
     if sys.platform == "win32":
         await _serve(server)  # There Ctrl-C arrives as a KeyboardInterrupt, and only the client ends the input.
         return None
-    stdin = _Input()
-    stdout = _Output(gone=stdin.end)
+    stdin, stdout = _Input(), _Output()
+    stdin.when_ended, stdout.when_gone = stdout.hurry, stdin.end
     told: list[signal.Signals] = []
     loop = asyncio.get_running_loop()
 
@@ -65,6 +66,7 @@ class _Input:
         os.close(null)
         self._ended = False
         self._ready = asyncio.Event()
+        self.when_ended: Callable[[], None] = _nobody
 
     def end(self) -> None:
         """Let the next read find the end of input."""
@@ -85,17 +87,16 @@ class _Input:
             parts.append(rest)
         if any(parts):
             yield _text(parts, b"")
+        self.when_ended()
 
 
 class _Output:
-    """Standard output, which nobody else writes to: what is printed meanwhile goes to standard error.
+    """Standard output, which nobody else writes to: what is printed meanwhile goes to standard error."""
 
-    Args:
-        gone: called when the client reads no more.
-    """
-
-    def __init__(self, gone: Callable[[], None]) -> None:
-        self._gone = gone
+    def __init__(self) -> None:
+        self.when_gone: Callable[[], None] = _nobody
+        self._patience: float | None = None
+        self._lost = False
         self._output = os.dup(1)
         os.dup2(2, 1)
         self._poll = select.poll()
@@ -106,16 +107,24 @@ class _Output:
         """Write all of it, and let others work while the client does not read."""
         left = memoryview(text.encode())
         try:
-            while left:
-                if not self._poll.poll(0):
-                    await _until(asyncio.get_running_loop().add_writer, self._output, self._ready)
-                # What takes any bytes takes so many without waiting.
-                left = left[os.write(self._output, left[: select.PIPE_BUF]) :]
-        except BrokenPipeError:
-            self._gone()
+            while left and not self._lost:
+                if self._poll.poll(0):
+                    # What takes any bytes takes so many without waiting.
+                    left = left[os.write(self._output, left[: select.PIPE_BUF]) :]
+                else:
+                    async with asyncio.timeout(self._patience):
+                        await _until(asyncio.get_running_loop().add_writer, self._output, self._ready)
+        except (BrokenPipeError, TimeoutError):
+            self._lost = True
+            self.when_gone()
 
     async def flush(self) -> None:
         """Nothing: nothing is held back."""
+
+    def hurry(self) -> None:
+        """From now on wait for a client that does not read for a moment only: nothing is to come any more."""
+        self._patience = _PATIENCE
+        self._ready.set()
 
     def give_back(self) -> None:
         """Let others print again."""
@@ -135,6 +144,10 @@ async def _until(watch: Callable[..., None], descriptor: int, ready: asyncio.Eve
         ready.clear()
         loop.remove_reader(descriptor)
         loop.remove_writer(descriptor)
+
+
+def _nobody() -> None:
+    """Nobody wants to hear of it."""
 
 
 def _text(parts: list[bytes], end: bytes) -> str:

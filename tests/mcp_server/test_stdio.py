@@ -2,14 +2,16 @@
 
 import json
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.mcp_server.serving import MISBEHAVING, Pipe, piped
+from tests.mcp_server.serving import HELLO, MISBEHAVING, PLAIN, Pipe, environment, piped
 
 BYTES_PER_TOKEN = 4
 BUDGET_TOKENS = 2000
+UNBOUNDED = {"TOOLKIT_MAX_RESULT_TOKENS": "1000000"}
 
 
 def test_the_end_of_input_ends_the_server_and_closes_the_database(database: str) -> None:
@@ -94,6 +96,44 @@ def test_the_tools_of_the_default_preset_cost_a_model_less_than_2000_tokens_and_
             lists.append(json.dumps(pipe.ask(2, "tools/list")["result"]["tools"], separators=(",", ":")))
     assert lists[0] == lists[1]
     assert len(lists[0].encode()) / BYTES_PER_TOKEN < BUDGET_TOKENS
+
+
+def test_a_message_longer_than_a_pipe_holds_comes_whole_in_both_directions(database: str) -> None:
+    long = "ß" * 300_000
+    with piped(database, command=MISBEHAVING, env=UNBOUNDED) as pipe:
+        refused = pipe.ask(2, "tools/call", name=long, arguments={})
+        assert long[:100] in refused["error"]["message"]
+        poem = pipe.ask(3, "tools/call", name="recite", arguments={"lines": 20_000})
+        assert len(poem["result"]["structuredContent"]["result"]) == 20_000
+
+
+def test_a_client_that_does_not_read_holds_up_neither_other_calls_nor_the_end(database: str, tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    with piped(database, command=MISBEHAVING, env=UNBOUNDED) as pipe:
+        for number in range(2, 6):
+            pipe.send(id=number, method="tools/call", params={"name": "recite", "arguments": {"lines": 20_000}})
+        begin(pipe, "wait", marks)
+        pipe.process.send_signal(signal.SIGTERM)
+        assert pipe.process.wait(timeout=20) == 0
+    assert marks.read_text(encoding="utf-8") == "cancelled"
+
+
+def test_a_client_that_closes_its_end_of_the_output_ends_the_server_quietly(database: str) -> None:
+    with piped(database, command=MISBEHAVING) as pipe:
+        pipe.stdout.close()
+        pipe.send(id=2, method="tools/list", params={})
+        assert pipe.process.wait(timeout=20) == 0
+        assert pipe.process.stderr
+        assert "Traceback" not in pipe.process.stderr.read()
+
+
+def test_requests_may_come_from_a_file_and_answers_go_to_one(database: str, tmp_path: Path) -> None:
+    asked, answered = tmp_path / "asked", tmp_path / "answered"
+    hello = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": HELLO}
+    asked.write_text(json.dumps(hello), encoding="utf-8")  # without the end of the line
+    with asked.open("rb") as given, answered.open("wb") as taken:
+        subprocess.run([*PLAIN, "--db", database], stdin=given, stdout=taken, check=True, timeout=20, env=environment())
+    assert json.loads(answered.read_text(encoding="utf-8"))["id"] == 1
 
 
 def begin(pipe: Pipe, tool: str, marks: Path) -> None:
