@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mcp_server.sampling import Context
-from toolkit.access.key import ADMIN, CHAT, EVERY_SCOPE, SEARCH
+from toolkit.access.scopes import ADMIN, CHAT, EVERY_SCOPE, SEARCH
 from toolkit.errors import ConfigError, ToolError
 from toolkit.tools.tool import Tool
 

@@ -20,7 +20,7 @@ from mcp_server.auth import KEY, LOCAL, NOBODY, Caller
 from mcp_server.house import House
 from mcp_server.jwks import Unverifiable
 from mcp_server.tokens import Tokens
-from toolkit.access.key import ADMIN, CHAT, EVERY_SCOPE, SEARCH
+from toolkit.access.scopes import ADMIN, CHAT, EVERY_SCOPE, SEARCH
 from toolkit.errors import ConfigError, DatabaseError
 from toolkit.settings import HttpSettings
 from toolkit.stamps import now

@@ -7,7 +7,7 @@ from starlette.routing import Route
 import toolkit
 from mcp_server.auth import called_by
 from mcp_server.house import House
-from toolkit.access.key import ADMIN
+from toolkit.access.scopes import ADMIN
 from toolkit.errors import ToolkitError
 
 

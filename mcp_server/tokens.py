@@ -10,7 +10,7 @@ from mcp.server.auth.provider import AccessToken
 
 from mcp_server.house import House
 from mcp_server.jwks import Jwks, Unverifiable
-from toolkit.access.key import CHAT, EVERY_SCOPE, SEARCH
+from toolkit.access.scopes import CHAT, EVERY_SCOPE, SEARCH
 from toolkit.errors import DatabaseError
 from toolkit.settings import HttpSettings
 

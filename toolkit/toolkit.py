@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from toolkit import providers, retention
-from toolkit.access import ApiKeys
+from toolkit.access.keys import ApiKeys
 from toolkit.answers import Answers
 from toolkit.builtin import builtin_tools
 from toolkit.code_tools import NO_MODEL, code_tools

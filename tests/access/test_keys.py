@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from toolkit.access import ApiKeys, key, keys
+from toolkit.access import key, keys
+from toolkit.access.keys import ApiKeys
 from toolkit.db import Database
 from toolkit.errors import ConfigError, Conflict, DatabaseUnavailable, NotFound
 from toolkit.stamps import now

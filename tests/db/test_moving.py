@@ -19,7 +19,7 @@ import pytest
 from tests.db.released.make import fill as fill_every_table
 from tests.db.rows import change, message, model, names, session
 from toolkit import stamps
-from toolkit.access import ApiKeys
+from toolkit.access.keys import ApiKeys
 from toolkit.db import Database, Row, as_json, as_time, open_database
 from toolkit.db.migrate import default_folder, load
 from toolkit.db.migrate import tables as named

@@ -5,19 +5,8 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal, TypeAlias
 
 from toolkit.db import Row, as_json, as_time, as_time_or_none
-
-Scope: TypeAlias = Literal["chat", "search", "admin"]
-
-CHAT: Final = "chat"
-"""May ask models, and keep conversations."""
-SEARCH: Final = "search"
-"""May search what is known, and add to it."""
-ADMIN: Final = "admin"
-"""May see and change what is everyone's: figures, documents, files of the server's machine."""
-EVERY_SCOPE: Final[frozenset[str]] = frozenset({CHAT, SEARCH, ADMIN})
 
 _SECRET = re.compile(r"tk_[A-Za-z0-9_-]{43}")
 _SHOWN = 9  # characters: 36 of its 256 bits

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from time import monotonic
 from typing import Final, TypeAlias
 
-from toolkit.access.key import CHAT, EVERY_SCOPE, SEARCH, ApiKey, digest_of, hint_of, is_secret, new_secret
+from toolkit.access.key import ApiKey, digest_of, hint_of, is_secret, new_secret
+from toolkit.access.scopes import CHAT, EVERY_SCOPE, SEARCH
 from toolkit.db import Database
 from toolkit.errors import ConfigError, Conflict, DatabaseError, NotFound
 from toolkit.stamps import new_id, now

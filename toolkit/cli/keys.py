@@ -10,7 +10,7 @@ from toolkit.cli import terminal
 from toolkit.cli.run import Commands, database, example, json_output, with_toolkit
 
 if TYPE_CHECKING:
-    from toolkit.access import ApiKey
+    from toolkit.access.key import ApiKey
 
 
 @click.group(cls=Commands, epilog=example("toolkit keys create laptop --user ada"))
