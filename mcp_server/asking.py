@@ -36,6 +36,13 @@ class Refused(ToolError):
     """The call is not wanted, or nobody has said yet that it is; nothing was done."""
 
 
+class Wanted(Exception):
+    """The user must be asked before anything is done; carries what."""
+
+    def __init__(self, question: ElicitRequest) -> None:
+        self.question = question
+
+
 def is_asked_about(tool: Tool) -> bool:
     """Whether a call of `tool` needs leave; where its server does not say what it does, the host must ask by itself.
 

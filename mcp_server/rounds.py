@@ -2,15 +2,17 @@
 
 The revisions with a handshake let a server ask while the call is under way. From 2026-07-28 on a server can only answer
 "I need this first"; the host then calls again and brings it. Such a call is not begun anew, for it may have cost
-something already: it waits here, in this process, and goes on when the host is back.
+something already: it waits here, in this process, and goes on when the host is back. A call whose user is asked has
+done nothing yet: it is begun anew with their answer, by whichever replica the host comes back to.
 """
 
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
-from typing import TypeAlias, TypeVar
+from typing import Final, TypeAlias
 
 from mcp import MCPError
 from mcp.types import (
@@ -25,9 +27,10 @@ from mcp.types import (
 )
 from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 
-from mcp_server import asking
+from mcp_server import asking, auth
 from mcp_server.progress import Telling
 from mcp_server.sampling import BackChannel, Context, answer, offered, question, too_slow
+from mcp_server.sealing import Sealer
 from toolkit.errors import ProviderError, ToolError
 from toolkit.messages import ChatRequest, Completion
 from toolkit.providers.host import Sampler
@@ -51,16 +54,24 @@ class Host:
     progress: Telling
 
 
-_Answer = TypeVar("_Answer", ElicitResult, Completion)
 Work: TypeAlias = Callable[[Host], Awaitable[CallToolResult]]
-_Hear: TypeAlias = Callable[[object], None]
+_USER: Final = "user"  # the key of a question to the user
 
 
 class Calls:
-    """The calls of one server, those that wait for their host among them."""
+    """The calls of one server, those that wait for their host among them.
 
-    def __init__(self) -> None:
+    Args:
+        sealer: gives what seals the questions to users, once it is needed.
+    """
+
+    def __init__(self, sealer: Callable[[], Sealer] = Sealer) -> None:
+        self._make_sealer = sealer
         self._waiting: dict[str, _Call] = {}
+
+    @cached_property
+    def _sealer(self) -> Sealer:
+        return self._make_sealer()
 
     async def run(
         self, ctx: Context, params: CallToolRequestParams, work: Work
@@ -76,20 +87,40 @@ class Calls:
             ToolError: the host is back for a call that does not wait any more, or for another one.
         """
         lent, can_ask = offered(ctx), asking.offered(ctx)
-        if params.request_state is not None:
+        about = [auth.caller(ctx).owner, params.name, params.arguments] if can_ask else None
+        said = self._said(params, about)
+        if params.request_state is not None and said is None:
             call = self._resumed(params.request_state, params)
         elif (lent or can_ask) and ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
             has_tools = lent is not None and lent.tools is not None
-            call = _Call(params, work, model=lent is not None, tools=has_tools, user=can_ask)
+            ask = _from_user(said) if can_ask else None
+            call = _Call(params, work, model=lent is not None, tools=has_tools, ask=ask)
         else:
             progress = Telling(params.name)
             with progress.to(ctx):
                 model = BackChannel(ctx, lent) if lent else None
                 return await work(Host(model, asking.back_channel(ctx) if can_ask else None, progress))
         wanted = await call.go_on(ctx)
-        if not wanted:
+        if wanted:
+            return InputRequiredResult(input_requests=wanted, request_state=self._put_aside(call))
+        try:
             return call.result()
-        return InputRequiredResult(input_requests=wanted, request_state=self._put_aside(call))
+        except asking.Wanted as error:
+            return InputRequiredResult(
+                input_requests={_USER: error.question}, request_state=self._sealer.seal({}, about=about)
+            )
+
+    def _said(self, params: CallToolRequestParams, about: object) -> ElicitResult | None:
+        """What the host's user said to a question of ours about this very call; None where nobody was asked.
+
+        Raises:
+            ToolError: the question was another one, or is too old.
+        """
+        response = (params.input_responses or {}).get(_USER)
+        if response is None or params.request_state is None:
+            return None
+        self._sealer.unseal(params.request_state, about=about)
+        return _users_answer(response)
 
     def drop(self, ticket: str) -> None:
         """End the call that waits under this request state; where none does, nothing happens."""
@@ -129,17 +160,19 @@ class _Call:
         work: does it.
         model: whether the host lends a model.
         tools: whether that model can be offered tools.
-        user: whether the host can ask its user.
+        ask: asks the host's user; None where it cannot.
     """
 
-    def __init__(self, params: CallToolRequestParams, work: Work, *, model: bool, tools: bool, user: bool) -> None:
+    def __init__(
+        self, params: CallToolRequestParams, work: Work, *, model: bool, tools: bool, ask: asking.Ask | None
+    ) -> None:
         self.what = (params.name, params.arguments)
         self.tools = tools
         self._numbers = count(1)
-        self._asked: dict[str, tuple[InputRequest, _Hear]] = {}
+        self._asked: dict[str, tuple[InputRequest, asyncio.Future[Completion]]] = {}
         self._changed = asyncio.Event()
         self._progress = Telling(params.name)
-        host = Host(self if model else None, self._ask_user if user else None, self._progress)
+        host = Host(self if model else None, ask, self._progress)
         self._task = asyncio.ensure_future(work(host))
         self._task.add_done_callback(lambda _: self._changed.set())
 
@@ -151,30 +184,17 @@ class _Call:
         """
         try:
             async with asyncio.timeout(timeout):
-                return await self._bring("model", question(request, hint), answer)
+                return await self._bring(question(request, hint))
         except TimeoutError:
             self.end()
             await asyncio.Event().wait()  # for the cancellation
             raise too_slow(timeout) from None
 
-    async def _ask_user(self, form: ElicitRequest) -> ElicitResult:
-        """Have the user asked, and wait until the host is back."""
-        return await self._bring("user", form, _users_answer)
-
-    async def _bring(self, who: str, request: InputRequest, read: Callable[[object], _Answer]) -> _Answer:
+    async def _bring(self, request: InputRequest) -> Completion:
         """What the host brings, when it is back, for a request of ours."""
-        key = f"{who}-{next(self._numbers)}"
-        brought: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
-
-        def hear(response: object) -> None:
-            if brought.done():
-                return
-            try:
-                brought.set_result(read(response))
-            except (ProviderError, MCPError) as error:
-                brought.set_exception(error)
-
-        self._asked[key] = (request, hear)
+        key = f"model-{next(self._numbers)}"
+        brought: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
+        self._asked[key] = (request, brought)
         self._changed.set()
         try:
             return await brought
@@ -199,8 +219,13 @@ class _Call:
     def hear(self, responses: InputResponses) -> None:
         """Give the call what the host has brought; what it has not, it is asked again."""
         for key, response in responses.items():
-            if asked := self._asked.pop(key, None):
-                asked[1](response)
+            _, brought = self._asked.pop(key, (None, None))
+            if brought is None or brought.done():
+                continue
+            try:
+                brought.set_result(answer(response))
+            except ProviderError as error:
+                brought.set_exception(error)
 
     def result(self) -> CallToolResult:
         """What came of it.
@@ -216,6 +241,17 @@ class _Call:
         """Cancel it; gives what to wait for."""
         self._task.cancel()
         return self._task
+
+
+def _from_user(said: ElicitResult | None) -> asking.Ask:
+    """Gives what the user has said; before they were asked, has them asked."""
+
+    async def ask(form: ElicitRequest) -> ElicitResult:
+        if said is None:
+            raise asking.Wanted(form)
+        return said
+
+    return ask
 
 
 def _users_answer(response: object) -> ElicitResult:

@@ -22,6 +22,7 @@ from mcp_server.presets import Offer
 from mcp_server.prompts import Prompts
 from mcp_server.resources import Resources
 from mcp_server.rounds import Calls
+from mcp_server.sealing import Sealer
 from mcp_server.subscriptions import AnnouncingServer, Subscriptions
 from mcp_server.tasks import Tasks
 from mcp_server.tools import Tools
@@ -61,7 +62,7 @@ def create_server(house: House, offer: Offer | None = None) -> Server[Any]:
         version=toolkit.__version__,
         instructions=instructions(offered),
         cache_hints=_CACHE,
-        lifespan=partial(_calls, tasks, changes),
+        lifespan=partial(_calls, house, tasks, changes),
         get_tool_input_schema=tools.input_schema,
         on_list_tools=tools.list,
         on_call_tool=tools.call,
@@ -83,8 +84,8 @@ def create_server(house: House, offer: Offer | None = None) -> Server[Any]:
 
 
 @asynccontextmanager
-async def _calls(tasks: Tasks, changes: Changes, _server: Server[Any]) -> AsyncIterator[Calls]:
-    calls = Calls()
+async def _calls(house: House, tasks: Tasks, changes: Changes, _server: Server[Any]) -> AsyncIterator[Calls]:
+    calls = Calls(lambda: Sealer.of(house.toolkit.settings.environ))
     try:
         async with changes.watched():
             yield calls

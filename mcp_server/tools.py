@@ -17,7 +17,7 @@ from mcp.types import (
 )
 
 from mcp_server import apps, auth
-from mcp_server.asking import Refused, agree, on_wire, without_confirm
+from mcp_server.asking import Refused, Wanted, agree, on_wire, without_confirm
 from mcp_server.errors import failed, refused, unknown_tool
 from mcp_server.house import House
 from mcp_server.presets import Offer
@@ -98,6 +98,8 @@ class Tools:
                 context = ToolContext(user=user, origin=origin, progress=host.progress, authenticated=proven)
                 result = await self._answer(tool, arguments, context, host)
                 return _result(self._long.fitting(result), _links(tool, params.arguments or {}, result))
+            except Wanted:
+                raise
             except Exception as error:  # noqa: BLE001 - whatever it is, `failed` logs it and the server lives on
                 return failed(error, params.name)
 

@@ -16,6 +16,7 @@ from mcp_server.presets import Offer
 from mcp_server.server import create_server
 from tests.mcp_server.serving import ERAS, MISBEHAVING, held, stdio, text_of
 from toolkit.search.documents import Document
+from toolkit.settings import Settings
 from toolkit.toolkit import Toolkit
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -128,6 +129,27 @@ async def test_an_answer_holds_for_the_call_about_which_was_asked_and_for_no_oth
         assert not (tmp_path / "yours").exists()
 
 
+@pytest.mark.parametrize(("other", "done"), [("x" * 40, True), ("y" * 40, False)])
+async def test_an_answer_holds_in_every_replica_that_has_the_same_secret(
+    other: str, done: bool, tmp_path: Path
+) -> None:
+    asking, hearing = (server(TOOLKIT_SECRET_KEY=secret) for secret in ("x" * 40, other))
+    arguments = {"marks": str(tmp_path / "marks")}
+    async with Client(asking, mode=ERAS[MODERN], elicitation_callback=User()) as client:
+        waiting = await client.session.call_tool("shred", arguments, allow_input_required=True)
+        assert isinstance(waiting, InputRequiredResult)
+    async with Client(hearing, mode=ERAS[MODERN], elicitation_callback=User()) as client:
+        result = await client.session.call_tool(
+            "shred",
+            arguments,
+            input_responses=dict.fromkeys(waiting.input_requests or {}, YES),
+            request_state=waiting.request_state,
+            allow_input_required=True,
+        )
+    assert isinstance(result, CallToolResult)
+    assert (not result.is_error, (tmp_path / "marks").exists()) == (done, done)
+
+
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_refused_call_is_kept_in_the_ledger_as_such_and_a_collection_stays(era: str) -> None:
     user = User()
@@ -148,9 +170,9 @@ async def test_a_refused_call_is_kept_in_the_ledger_as_such_and_a_collection_sta
             assert await tk.documents.collections() == []
 
 
-def server() -> Any:
+def server(**environ: str) -> Any:
     """A server in this process, with one destructive tool of the user's own."""
-    tk = Toolkit.open("sqlite://")
+    tk = Toolkit.open(settings=Settings("sqlite://", environ=environ))
 
     @tk.tools.tool(destructive=True)
     def shred(marks: str) -> str:
