@@ -31,6 +31,7 @@ async def count(context: ToolContext, to: int) -> str:
     """Count aloud."""
     for n in range(1, to + 1):
         await context.progress(n, to, f"at {n}")
+    await asyncio.sleep(0.05)  # clients in TypeScript forget what arrives together with the answer
     return f"counted to {to} for {context.origin}"
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path, PurePath
 
+from toolkit.db.files import is_of_database
 from toolkit.search.documents import Document, Kind, Loaded
 from toolkit.search.reading.content import Content, Unreadable
 from toolkit.search.reading.data import read_json, read_json_lines
@@ -52,6 +53,8 @@ def read(path: Path) -> bytes | Skipped:
     try:
         if keeps_secrets(path.name) or keeps_secrets(path.resolve().name):
             return Skipped(path, "looks like secrets")
+        if is_of_database(path):
+            return Skipped(path, "a database")
         # Whatever it was when the folder was walked: a pipe that nobody writes to would be waited for without end.
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _WITHOUT_WAITING)) as file:
             about = os.fstat(file.fileno())

@@ -5,6 +5,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
+from toolkit.db.files import is_of_database
 from toolkit.errors import ConfigError, NotFound
 
 MOST_BYTES = 1_000_000
@@ -83,6 +84,8 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes | None:
     Raises:
         OSError: it cannot be read, or is no regular file (any more).
     """
+    if is_of_database(path):
+        raise OSError("it is a database")
     # Not a link that was put there meanwhile, and no pipe that never says anything.
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(handle, "rb") as file:
