@@ -25,6 +25,12 @@ from toolkit.settings import HttpSettings
 GRACE_SECONDS = 2
 """How long requests that are under way may still take when the process is told to end."""
 
+IDLE_SECONDS = 75
+"""How long a connection may lie idle: longer than clients and proxies keep one (httpx 5 s, nginx 60 s).
+
+Who sends a request at the moment in which the server hangs up gets no answer, and uvicorn's own 5 s are httpx's, too.
+"""
+
 
 def create_app(
     server: Server[Any], house: House, settings: HttpSettings | None = None, *, public: bool = False
@@ -74,6 +80,7 @@ async def serve_http(
         server_header=False,
         proxy_headers=bool(trusted_proxies),  # uvicorn's own way is to believe every program of this machine
         forwarded_allow_ips=list(trusted_proxies),
+        timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=2 * GRACE_SECONDS,
     )
     server = _Uvicorn(config, requests)

@@ -1,9 +1,13 @@
 """The HTTP application, over a real port."""
 
 import asyncio
+import http.client
+import json
 import signal
 import socket
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx2
@@ -24,6 +28,18 @@ def test_it_says_that_it_lives(served: str) -> None:
     answer = httpx2.get(f"{served}/health")
     assert answer.status_code == 200
     assert answer.json() == {"status": "healthy", "version": toolkit.__version__}
+
+
+def test_a_connection_that_lies_idle_as_long_as_clients_keep_one_is_still_there(served: str) -> None:
+    connection = http.client.HTTPConnection(httpx2.URL(served).netloc.decode(), timeout=10)
+    with closing(connection):
+        connection.connect()
+        first = connection.sock
+        for pause in (5.5, 0):  # httpx forgets a connection after 5 s
+            connection.request("GET", "/health")
+            assert json.loads(connection.getresponse().read())["status"] == "healthy"
+            time.sleep(pause)
+        assert connection.sock is first, "it was not opened anew"
 
 
 def test_it_says_that_it_can_work(served: str) -> None:
