@@ -1,12 +1,12 @@
-"""How fast and how well the embedded model embeds: this project's way beside bare onnxruntime on the same batches.
+"""How fast and how well the embedded model embeds: this project's way beside bare onnxruntime.
 
     python -m benchmarks.embedding [--quick] [--json] [--collections FOLDER] [--float32 FILE]
 
 Each round gives everyone the same texts in turn; a ratio is the median over the rounds of ours by the other's in the
-same round, larger is faster. Ours begins with texts and ends with checked unit vectors: tokens, batches and threads
-included. The bare ones are handed the very batches, already made, and do nothing but `session.run`: with one thread,
-with two threads to each run, and two runs at once. A question's time is that of one text, alone and while passages are
-embedded in the background.
+same round, larger is faster. Ours begins with texts and ends with checked unit vectors: tokens and threads included.
+The bare ones are handed the tokens, already made, and do nothing but `session.run`: text by text with one thread, with
+two threads to each run, and two runs at once; and two runs at once of batches, sorted by length and padded. A
+question's time is that of one text, alone and while passages are embedded in the background.
 
 With a folder of judged collections (BEIR's layout: `corpus.jsonl`, `queries.jsonl`), the rows of bytes that a search
 scans are compared with float32 vectors: how many of the ten best are found, and the largest error of a cosine. With
@@ -20,7 +20,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,7 +31,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime  # type: ignore[import-untyped] # it ships no types
 
-from toolkit.providers.bundled.encoder import FOLDER, MODEL, Batch, Encoder, loaded
+from toolkit.providers.bundled.encoder import FOLDER, MODEL, Encoder, Ids, loaded
 from toolkit.search.embedding import Embedder, Embedders
 from toolkit.search.vectors import Matrix, quantise
 
@@ -39,6 +39,7 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 
 ROUNDS, QUICK_ROUNDS = 7, 2
 TEXTS, QUICK_TEXTS = 64, 16
+BATCH = 512  # tokens
 WORDS = 107  # of a chunk of the documentation, as in the usual comparisons
 QUESTIONS, QUICK_QUESTIONS = 60, 8
 BESIDE = 0.02  # seconds between two questions
@@ -82,35 +83,54 @@ def session(path: Path, threads: int) -> Any:
     return onnxruntime.InferenceSession(str(path), options)
 
 
-def feed(asked: Any, batch: Batch) -> dict[str, npt.NDArray[np.int64]]:
-    """What the session takes of a batch."""
-    given = {"input_ids": batch.ids, "attention_mask": batch.mask, "token_type_ids": np.zeros_like(batch.ids)}
+def feed(asked: Any, texts: Sequence[Ids]) -> dict[str, npt.NDArray[np.int64]]:
+    """What the session takes of the tokens of texts, filled up to the longest."""
+    ids = np.zeros((len(texts), max(len(tokens) for tokens in texts)), np.int64)
+    mask = np.zeros_like(ids)
+    for row, tokens in enumerate(texts):
+        ids[row, : len(tokens)] = tokens
+        mask[row, : len(tokens)] = 1
+    given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
     return {each.name: given[each.name] for each in asked.get_inputs()}
 
 
-def bare(path: Path, batches: Sequence[Batch]) -> Mapping[str, Callable[[], None]]:
-    """The ways to run the batches with nothing around it."""
+def batches(texts: Sequence[Ids]) -> Iterator[list[Ids]]:
+    """The longest first, as many as have `BATCH` tokens with the filling."""
+    batch: list[Ids] = []
+    for tokens in sorted(texts, key=len, reverse=True):
+        if batch and (len(batch) + 1) * len(batch[0]) > BATCH:
+            yield batch
+            batch = []
+        batch.append(tokens)
+    if batch:
+        yield batch
+
+
+def bare(path: Path, texts: Sequence[Ids]) -> Mapping[str, Callable[[], None]]:
+    """The ways to run the texts with nothing around it."""
     one, two = session(path, 1), session(path, 2)
     pool = ThreadPoolExecutor(2)
-    feeds = [feed(one, batch) for batch in batches]
+    singles = [feed(one, [tokens]) for tokens in texts]
+    several = [feed(one, batch) for batch in batches(texts)]
 
     def run(asked: Any) -> None:
-        for each in feeds:
+        for each in singles:
             asked.run(None, each)
 
-    def at_once() -> None:
+    def at_once(feeds: Sequence[Any]) -> None:
         list(pool.map(lambda each: one.run(None, each), feeds))
 
     return {
         "onnxruntime, one thread": lambda: run(one),
         "onnxruntime, two threads": lambda: run(two),
-        "onnxruntime, two runs at once": at_once,
+        "onnxruntime, two runs at once": lambda: at_once(singles),
+        "onnxruntime, two batches at once": lambda: at_once(several),
     }
 
 
 async def throughput(embedder: Embedder, encoder: Encoder, texts: Sequence[str], rounds: int) -> list[Speed]:
     """Everyone's texts a second, in turns."""
-    others = bare(FOLDER / MODEL, encoder.batches(texts))
+    others = bare(FOLDER / MODEL, [encoder.tokens(text) for text in texts])
     took: dict[str, list[float]] = {name: [] for name in (OURS, *others)}
     for number in range(rounds + 1):
         for name in sorted(took, key=lambda name: (hash((number, name)), name)):
@@ -176,10 +196,7 @@ async def fidelity(embedder: Embedder, folder: Path, float32: Path | None, most:
 
 
 def _exported(asked: Any, texts: Sequence[str]) -> Floats:
-    batches = loaded().batches(texts)
-    found: Floats = np.empty((len(texts), 384), np.float32)
-    for batch in batches:
-        found[batch.places] = asked.run(None, feed(asked, batch))[0]
+    found: Floats = np.concatenate([asked.run(None, feed(asked, [loaded().tokens(text)]))[0] for text in texts])
     found /= np.linalg.norm(found, axis=1, keepdims=True)
     return found
 
@@ -226,7 +243,7 @@ async def measure(args: argparse.Namespace) -> dict[str, Any]:
         "megabytes": (FOLDER / MODEL).stat().st_size / 1e6,
         "first_text_seconds": first,
         "texts": len(texts),
-        "tokens": sum(batch.tokens for batch in loaded().batches(texts)),
+        "tokens": sum(len(loaded().tokens(text)) for text in texts),
         "speed": [
             asdict(s) for s in await throughput(embedder, loaded(), texts, QUICK_ROUNDS if args.quick else ROUNDS)
         ],

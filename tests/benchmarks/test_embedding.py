@@ -19,7 +19,7 @@ def test_a_quick_run_measures_ours_beside_bare_onnxruntime_and_the_rows_of_bytes
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
     ours, *others = told["speed"]
-    assert (ours["name"], ours["ratio"], len(others)) == ("toolkit", 1, 3)
+    assert (ours["name"], ours["ratio"], len(others)) == ("toolkit", 1, 4)
     assert [each["name"] for each in told["latency"]] == ["alone", "beside the background"]
     assert [(each["collection"], each["rows"]) for each in told["fidelity"]] == [("birds", 20)]
     assert told["fidelity"][0]["recall_at_10"] > 0.8

@@ -73,10 +73,10 @@ async def test_a_question_does_not_queue_behind_passages(monkeypatch: pytest.Mon
     gate = threading.Event()
     run = module.Encoder.run
 
-    def held(self: module.Encoder, batch: module.Batch) -> Any:
-        if batch.ids.shape[1] > 20:
+    def held(self: module.Encoder, tokens: module.Ids) -> Any:
+        if len(tokens) > 20:
             gate.wait(LONG)
-        return run(self, batch)
+        return run(self, tokens)
 
     monkeypatch.setattr(module.Encoder, "run", held)
     passages = ["word " * 30] * 4
@@ -88,16 +88,30 @@ async def test_a_question_does_not_queue_behind_passages(monkeypatch: pytest.Mon
     assert [len((await task).vectors) for task in waiting] == [4, 4]
 
 
-async def test_cancelled_it_begins_no_further_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    begun: list[int] = []
+async def test_a_text_has_the_same_vector_whatever_stands_beside_it() -> None:
+    texts = [
+        "A heron fishes.",
+        "Storks nest on chimneys. " * 30,
+        "A heron fishes.",
+        "",
+        "def open_after(failures): ...",
+    ]
+    together = (await lanes.encode(texts, "passages")).vectors
+    for text, found in zip(texts, together, strict=True):
+        assert ((await lanes.encode([text], "question")).vectors[0] == found).all()
+    assert (await lanes.encode([], "passages")).vectors.shape == (0, DIMENSION)
+
+
+async def test_cancelled_it_begins_no_further_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[module.Ids] = []
     started = asyncio.Event()
     loop = asyncio.get_running_loop()
     run = module.Encoder.run
 
-    def counted(self: module.Encoder, batch: module.Batch) -> Any:
-        begun.append(len(batch.places))
+    def counted(self: module.Encoder, tokens: module.Ids) -> Any:
+        begun.append(tokens)
         loop.call_soon_threadsafe(started.set)
-        return run(self, batch)
+        return run(self, tokens)
 
     monkeypatch.setattr(module.Encoder, "run", counted)
     task = asyncio.create_task(lanes.encode([f"text {n}" for n in range(320)], "background"))
@@ -107,11 +121,11 @@ async def test_cancelled_it_begins_no_further_batch(monkeypatch: pytest.MonkeyPa
         await task
     at_end = len(begun)
     await lanes.encode(["another"], "background")
-    assert len(begun) <= at_end + 3 < 20
+    assert len(begun) <= at_end + 3 < 320
 
 
-async def test_a_failure_in_one_batch_is_the_failure_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_self: module.Encoder, _batch: module.Batch) -> Any:
+async def test_a_failure_with_one_text_is_the_failure_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_self: module.Encoder, _tokens: module.Ids) -> Any:
         raise MemoryError
 
     monkeypatch.setattr(module.Encoder, "run", broken)

@@ -11,7 +11,7 @@ import pytest
 
 from toolkit.errors import ConfigError
 from toolkit.providers.bundled import encoder as module
-from toolkit.providers.bundled.encoder import DIMENSION, FOLDER, MODEL, MOST_TOKENS, Encoder, loaded
+from toolkit.providers.bundled.encoder import DIMENSION, FOLDER, MODEL, MOST_TOKENS, Encoder, Floats, loaded
 
 REFERENCE: list[dict[str, Any]] = json.loads((Path(__file__).parent / "reference.json").read_text(encoding="utf-8"))
 """Texts with the vectors that the published float32 weights give them, made once by torch and transformers."""
@@ -24,61 +24,44 @@ def encoder() -> Encoder:
     return loaded()
 
 
+def vector(encoder: Encoder, text: str) -> Floats:
+    return encoder.run(encoder.tokens(text))
+
+
 @pytest.mark.parametrize("each", REFERENCE, ids=lambda each: each["text"][:20])
 def test_a_text_has_the_vector_that_the_published_weights_give_it(encoder: Encoder, each: dict[str, Any]) -> None:
-    vector = encoder.encode([each["text"]])[0]
-    assert float(vector @ np.array(each["vector"], np.float32)) > 0.98
+    assert float(vector(encoder, each["text"]) @ np.array(each["vector"], np.float32)) > 0.98
 
 
 @pytest.mark.parametrize("each", REFERENCE, ids=lambda each: each["text"][:20])
 def test_a_text_has_the_tokens_that_the_published_tokenizer_gives_it(encoder: Encoder, each: dict[str, Any]) -> None:
-    assert sum(batch.tokens for batch in encoder.batches([each["text"]])) == each["tokens"]
+    assert len(encoder.tokens(each["text"])) == each["tokens"]
 
 
-def test_vectors_are_unit_vectors_in_the_order_of_the_texts_whatever_their_lengths(encoder: Encoder) -> None:
-    vectors = encoder.encode(TEXTS)
+def test_vectors_are_unit_vectors_whatever_the_lengths_of_the_texts(encoder: Encoder) -> None:
+    vectors = np.array([vector(encoder, text) for text in TEXTS])
     assert (str(vectors.dtype), vectors.shape) == ("float32", (len(TEXTS), DIMENSION))
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     references = np.array([each["vector"] for each in REFERENCE], np.float32)
     assert (vectors @ references.T).argmax(axis=1).tolist() == list(range(len(TEXTS)))
 
 
-def test_a_short_text_beside_a_long_one_keeps_its_vector(encoder: Encoder) -> None:
-    short, long = "A heron fishes.", "Storks nest on chimneys. " * 8
-    alone, beside = encoder.encode([short])[0], encoder.encode([long, short])[1]
-    assert float(alone @ beside) > 0.98
-
-
-def test_a_batch_is_padded_to_its_own_longest_text_and_the_longest_come_first(encoder: Encoder) -> None:
-    batches = encoder.batches(["word " * n for n in (3, 200, 5, 200, *[50] * 20, 4)])
-    widths = [batch.ids.shape[1] for batch in batches]
-    assert widths == sorted(widths, reverse=True)
-    for batch in batches:
-        assert batch.ids.shape[1] == batch.mask.sum(axis=1).max()
-        assert batch.ids.size <= module._TOKENS_AT_ONCE
-        assert (batch.ids[batch.mask == 0] == 0).all()
-    assert sorted(place for batch in batches for place in batch.places.tolist()) == list(range(25))
-    assert encoder.batches([]) == []
-    assert encoder.encode([]).shape == (0, DIMENSION)
-
-
 def test_of_a_long_text_the_first_256_tokens_are_read(encoder: Encoder) -> None:
     words = [f"heron{n % 7}" for n in range(5_000)]
-    long = encoder.batches([" ".join(words)])[0]
-    longer = encoder.batches([" ".join([*words, *["stork"] * 5_000])])[0]
-    assert long.tokens == MOST_TOKENS
-    assert (long.ids == longer.ids).all()
+    long = encoder.tokens(" ".join(words))
+    longer = encoder.tokens(" ".join([*words, *["stork"] * 5_000]))
+    assert len(long) == MOST_TOKENS
+    assert (long == longer).all()
 
 
 @pytest.mark.parametrize("gap", [" " * 20_000, "x" * 20_000, "\n" * 20_000], ids=["spaces", "one word", "lines"])
 def test_what_stands_after_a_long_gap_is_still_read(encoder: Encoder, gap: str) -> None:
-    read = encoder.batches([f"house {gap} bird"])[0]
-    assert read.ids[0, -2] == encoder.batches(["bird"])[0].ids[0, 1]
+    assert encoder.tokens(f"house {gap} bird")[-2] == encoder.tokens("bird")[1]
 
 
 @pytest.mark.parametrize("text", ["", " ", "\ud800", "\0", "a\udfffb", "👩‍👩‍👧", "\u202e"])
 def test_any_text_has_a_vector(encoder: Encoder, text: str) -> None:
-    assert np.isfinite(encoder.encode([text])).all()
+    assert np.isfinite(vector(encoder, text)).all()
 
 
 def test_there_is_one_encoder_in_a_process() -> None:

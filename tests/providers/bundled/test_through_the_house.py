@@ -43,7 +43,7 @@ async def test_another_model_of_its_is_told_in_words(tk: Toolkit) -> None:
 
 
 def test_nobody_is_told_of_it_and_nothing_is_written_into_the_home(tmp_path: Path) -> None:
-    program = "from toolkit.providers.bundled.encoder import Encoder; Encoder().encode(['hi'])"
+    program = "from toolkit.providers.bundled.encoder import loaded; loaded().run(loaded().tokens('hi'))"
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False

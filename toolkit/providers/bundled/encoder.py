@@ -1,12 +1,14 @@
 """The embedded model at work: texts to token ids, token ids to one vector per text, on this machine's processors.
 
+Each text is run alone. What the model's layers hand on is rounded to bytes on a scale that all texts of a run share,
+so in a batch a text's vector would depend on its neighbours (cosines change by 0.01); and a batch is no faster, since
+even a short text fills a processor and none is padded.
+
 onnxruntime, tokenizers and numpy come with this module (about 0.2 s), so it is imported where a text is first embedded.
 """
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Final, TypeAlias
@@ -23,6 +25,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime  # type: ignore[import-untyped] # it ships no types
 
 Floats: TypeAlias = npt.NDArray[np.float32]
+Ids: TypeAlias = npt.NDArray[np.int64]
 
 DIMENSION: Final = 384
 MOST_TOKENS: Final = 256
@@ -35,29 +38,7 @@ SHA256: Final = {
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 }
 
-_TEXTS_AT_ONCE: Final = 16
-_TOKENS_AT_ONCE: Final = 512  # with the padding: as fast as more, a fraction of the memory, and others may go sooner
 _FIRST_CHARACTERS: Final = 8_192
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Texts of about one length, ready for the model.
-
-    Attributes:
-        places: where each of them stood among the texts that were given.
-        ids: of the tokens; int64, shape (texts, tokens of the longest).
-        mask: 1 where there is a token, 0 where a shorter text was filled up; as `ids`.
-    """
-
-    places: npt.NDArray[np.int64]
-    ids: npt.NDArray[np.int64]
-    mask: npt.NDArray[np.int64]
-
-    @property
-    def tokens(self) -> int:
-        """How many tokens are read."""
-        return int(self.mask.sum())
 
 
 class Encoder:
@@ -89,31 +70,21 @@ class Encoder:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MOST_TOKENS)
 
-    def batches(self, texts: Sequence[str]) -> list[Batch]:
-        """The texts in batches, longest texts first, each padded to the longest of its batch only."""
-        ids = [self._ids(text) for text in texts]
-        order = sorted(range(len(ids)), key=lambda place: -len(ids[place]))
-        return [_batch(places, ids) for places in _groups(order, ids)]
-
-    def run(self, batch: Batch) -> Floats:
-        """One unit vector per text of the batch, shape (texts, `DIMENSION`)."""
-        vectors: Floats = self._session.run(None, {"input_ids": batch.ids, "attention_mask": batch.mask})[0]
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        return vectors
-
-    def encode(self, texts: Sequence[str]) -> Floats:
-        """One unit vector per text, in order, shape (texts, `DIMENSION`); in one go."""
-        found = np.empty((len(texts), DIMENSION), np.float32)
-        for batch in self.batches(texts):
-            found[batch.places] = self.run(batch)
-        return found
-
-    def _ids(self, text: str) -> list[int]:
-        """The ids of the tokens that are read; one by one, since the library's own threads do not survive a fork."""
+    def tokens(self, text: str) -> Ids:
+        """The ids of the tokens that are read, at most `MOST_TOKENS`; shape (tokens,)."""
         text = text.encode("utf-8", "replace").decode()
         start = _beginning(text)
         ids: list[int] = self._tokenizer.encode(start).ids
-        return ids if len(ids) == MOST_TOKENS or start is text else self._tokenizer.encode(text).ids
+        if len(ids) < MOST_TOKENS and start is not text:
+            ids = self._tokenizer.encode(text).ids
+        return np.array(ids, np.int64)
+
+    def run(self, tokens: Ids) -> Floats:
+        """The unit vector of one text, shape (`DIMENSION`,); the same for the same tokens."""
+        given = {"input_ids": tokens[None], "attention_mask": np.ones((1, len(tokens)), np.int64)}
+        vector: Floats = self._session.run(None, given)[0][0]
+        vector /= np.linalg.norm(vector)
+        return vector
 
 
 def loaded() -> Encoder:
@@ -153,23 +124,3 @@ def _beginning(text: str) -> str:
         return text
     start, space, _ = text[:_FIRST_CHARACTERS].rpartition(" ")
     return start if space else text
-
-
-def _groups(order: Sequence[int], ids: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-    group: list[int] = []
-    for place in order:
-        if len(group) == _TEXTS_AT_ONCE or (group and (len(group) + 1) * len(ids[group[0]]) > _TOKENS_AT_ONCE):
-            yield group
-            group = []
-        group.append(place)
-    if group:
-        yield group
-
-
-def _batch(places: Sequence[int], ids: Sequence[Sequence[int]]) -> Batch:
-    filled = np.zeros((len(places), len(ids[places[0]])), np.int64)
-    mask = np.zeros_like(filled)
-    for row, place in enumerate(places):
-        filled[row, : len(ids[place])] = ids[place]
-        mask[row, : len(ids[place])] = 1
-    return Batch(np.asarray(places, np.int64), filled, mask)
