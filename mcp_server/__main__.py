@@ -10,7 +10,7 @@ import click
 
 import toolkit
 from mcp_server import address
-from mcp_server.logs import log_to_stderr
+from mcp_server.operations.logs import log_to_stderr
 from toolkit.errors import ToolkitError
 from toolkit.settings import HttpSettings, Settings
 

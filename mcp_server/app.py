@@ -12,13 +12,15 @@ import uvicorn
 from mcp.server import Server
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.responses import PlainTextResponse
+from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mcp_server.api import create_api
 from mcp_server.bearer import Bearer, metadata_routes
 from mcp_server.guard import Bodies, Names, for_pages
-from mcp_server.health import health_routes
 from mcp_server.house import House
-from mcp_server.metrics import metrics_routes
+from mcp_server.operations.health import health_routes
+from mcp_server.operations.metrics import metrics_routes
 from mcp_server.tokens import Tokens
 from toolkit.settings import HttpSettings
 
@@ -35,7 +37,7 @@ Who sends a request at the moment in which the server hangs up gets no answer, a
 def create_app(
     server: Server[Any], house: House, settings: HttpSettings | None = None, *, public: bool = False
 ) -> ASGIApp:
-    """The application: `/mcp`, `/health`, `/health/ready`, `/metrics` and where tokens are to be had.
+    """The application: `/mcp`, health, metrics, where tokens are to be had, and everything of `create_api`.
 
     Args:
         server: what is served at `/mcp`.
@@ -46,10 +48,11 @@ def create_app(
     settings = settings or HttpSettings()
     always = public or settings.asks
     unchecked = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # `Names` does it, for every route
-    routes = [
+    routes: list[Any] = [
         *health_routes(house, always=always),
         *metrics_routes(house),
         *metadata_routes(house, settings, always=always),
+        Mount("/", create_api(house)),
     ]
     most = settings.max_body_mb << 20
     app: ASGIApp = server.streamable_http_app(

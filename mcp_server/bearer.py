@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mcp_server.auth import KEY, LOCAL, NOBODY, Caller
 from mcp_server.house import House
 from mcp_server.jwks import Unverifiable
+from mcp_server.refusals import Refusal
 from mcp_server.tokens import Tokens
 from toolkit.access.scopes import ADMIN, CHAT, EVERY_SCOPE, SEARCH
 from toolkit.errors import ConfigError, DatabaseError
@@ -28,11 +29,13 @@ from toolkit.stamps import now
 RESOURCE: Final = "/mcp"
 METADATA: Final = "/.well-known/oauth-protected-resource"
 
-_OPEN = frozenset({"/health", METADATA, METADATA + RESOURCE})  # nobody is asked
+_OPEN = frozenset({"/health", METADATA, METADATA + RESOURCE, "/docs", "/openapi.json"})  # nobody is asked
 _FREE = frozenset({"/health/ready"})  # says more to who may know it
+_PAGES = "/admin"  # a browser sends no token; the pages ask by themselves
 _SCOPES = {"/metrics": frozenset({ADMIN})}  # everywhere else any scope will do; a tool asks for more
 _NOT_GOOD = "The token is unknown, expired, revoked or not for this server."
-_LATER = {"Retry-After": "5"}
+_LATER = 5.0  # seconds
+_CODES = {"": "missing_api_key", "invalid_token": "invalid_api_key", "insufficient_scope": "missing_scope"}
 _log = logging.getLogger(__name__)
 
 
@@ -62,19 +65,19 @@ class Bearer:
 
     async def _identify(self, request: Request) -> Response | None:
         """Leave word of who makes the request, or give the answer that refuses it."""
-        kind, _, token = request.headers.get("authorization", "").partition(" ")
-        if kind.lower() != "bearer":
+        token = None if request.url.path.startswith(_PAGES) else _token(request)
+        if token is None:
             request.scope[KEY] = self._unknown
-            if self._asks() and request.url.path not in _FREE:
+            if self._asks() and not (request.url.path in _FREE or request.url.path.startswith(_PAGES)):
                 return challenge(request, 401, "", "Send an API key or a token as `Authorization: Bearer …`.")
             return None
         if not self._asks() and not await self._found_to_ask():
             request.scope[KEY] = lambda: LOCAL  # what a client brings where nobody asks for it is not looked at
             return None
         try:
-            found = await self._tokens.verify(token.strip(), resource_of(request))
+            found = await self._tokens.verify(token, resource_of(request))
         except Unverifiable as error:
-            return JSONResponse({"error": "temporarily_unavailable", "error_description": str(error)}, 503, _LATER)
+            return Refusal(503, str(error), "temporarily_unavailable", retry_after=_LATER).response(request)
         if found is None:
             return challenge(request, 401, "invalid_token", _NOT_GOOD)
         return self._admit(request, found)
@@ -103,6 +106,12 @@ class Bearer:
 
     def _unknown(self) -> Caller:
         return NOBODY if self._always or self._house.has_keys is not False else LOCAL
+
+
+def _token(request: Request) -> str | None:
+    """What a client brings, as OpenAI's and OAuth's do or as Anthropic's; None where it brings nothing."""
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else request.headers.get("x-api-key")
 
 
 def metadata_routes(house: House, settings: HttpSettings, *, always: bool) -> list[Route]:
@@ -148,8 +157,9 @@ def challenge(
         "resource_metadata": resource_of(request).removesuffix(RESOURCE) + METADATA + RESOURCE,
     }
     header = "Bearer " + ", ".join(f'{name}="{value}"' for name, value in said.items() if value)
-    body = {"error": error or "unauthorized", "error_description": description}
-    return JSONResponse(body, status, {"WWW-Authenticate": header})
+    response = Refusal(status, description, _CODES.get(error, error)).response(request)
+    response.headers["WWW-Authenticate"] = header
+    return response
 
 
 async def must_ask(house: House, address: str) -> None:

@@ -18,6 +18,7 @@ from mcp_server.changes import Changes
 from mcp_server.completions import Completions
 from mcp_server.house import House
 from mcp_server.instructions import USUAL, instructions
+from mcp_server.operations.tracing import where_collected
 from mcp_server.presets import Offer
 from mcp_server.prompts import Prompts
 from mcp_server.resources import Resources
@@ -26,7 +27,6 @@ from mcp_server.sealing import Sealer
 from mcp_server.subscriptions import AnnouncingServer, Subscriptions
 from mcp_server.tasks import Tasks
 from mcp_server.tools import Tools
-from mcp_server.tracing import where_collected
 
 # Who listens hears when a list has changed; others have it as old as this. A read says for itself how long it holds.
 _CACHE: Mapping[CacheableMethod, CacheHint] = {

@@ -8,7 +8,7 @@ from mcp.server import Server
 from mcp.server.context import CallNext, HandlerResult
 from opentelemetry.trace import NoOpTracerProvider
 
-from mcp_server import tracing
+from mcp_server.operations import tracing
 
 
 @pytest.mark.parametrize("collected", [False, True])
