@@ -9,7 +9,7 @@ from toolkit.conversation import conversation
 from toolkit.errors import CassetteError, ConfigError, DatabaseError, NotFound, ToolkitError
 from toolkit.jobs.job import Generation
 from toolkit.jobs.jobs import Jobs
-from toolkit.messages import Caller, Delta, Message, Reply
+from toolkit.messages import Caller, Delta, Message, Reply, ToolSpec
 from toolkit.sessions.chat import Chat, ChatOptions
 from toolkit.sessions.store import Sessions
 from toolkit.sessions.turn import Approve
@@ -35,6 +35,8 @@ class Answers:
         origin: str | None = None,
         system: str | None = None,
         tools: str | Sequence[str] = (),
+        offered: Sequence[ToolSpec] = (),
+        tool_choice: str | None = None,
         response_model: Any = None,
         validation_context: Any = None,
         validation_retries: int = 2,
@@ -58,15 +60,20 @@ class Answers:
 
         Args:
             prompt: a text, a message, or messages, oldest first.
-            model: a name or id in the table, `provider/model`, or `"default"`; None is the chain of `scope`.
+            model: a name or id in the table, the vendor's own name of a model there, `provider/model`, or
+                `"default"`; None is the chain of `scope`.
             session: the conversation that the turn continues and is kept in.
             user: on whose behalf, for the ledger.
             origin: the application that asks, for the ledger.
             system: instructions for this turn; not kept in the session.
             tools: names of tools that the model may have called.
+            offered: tools that the caller runs. A reply that asks for them, in `reply.message.tool_calls`, is the last
+                of the turn; the next turn begins with their results, messages of the role `tool`. Not with `tools`.
+            tool_choice: `"required"`: the model must ask for a tool; `"none"`: for none; a tool's name: for that one.
             response_model: the type that the answer must fit, any that pydantic understands: a `BaseModel`, a
                 dataclass, `list[City]`, `Literal["yes", "no"]`. Then `reply.parsed` is the instance and `reply.text`
-                its JSON, in which a type that is no object stands under the key `"answer"`.
+                its JSON, in which a type that is no object stands under the key `"answer"`. A mapping is a JSON Schema
+                of an object, which `reply.parsed` then is.
             validation_context: what the type's validators find at `info.context`.
             validation_retries: how often, at most, the model is told what does not fit and asked again.
             fallbacks: models to try after `model`; `"chain"` is the rest of the chain.
@@ -118,6 +125,8 @@ class Answers:
             queue=queue,
             approve=approve,
             prompt=prompt_id,
+            offered=tuple(offered),
+            tool_choice=tool_choice,
             caller=Caller(user, origin, session, authenticated),
         )
         return await self.chat.run(
@@ -134,6 +143,8 @@ class Answers:
         origin: str | None = None,
         system: str | None = None,
         tools: str | Sequence[str] = (),
+        offered: Sequence[ToolSpec] = (),
+        tool_choice: str | None = None,
         response_model: Any = None,
         validation_context: Any = None,
         validation_retries: int = 2,
@@ -182,6 +193,8 @@ class Answers:
             queue=queue,
             approve=approve,
             prompt=prompt_id,
+            offered=tuple(offered),
+            tool_choice=tool_choice,
             caller=Caller(user, origin, session, authenticated),
             on_interrupt=on_interrupt,
         )

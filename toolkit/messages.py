@@ -138,7 +138,8 @@ class ChatRequest:
         stop: texts at which the answer ends.
         seed: for vendors that can repeat an answer.
         extra: what only one vendor has, passed into the body of its request as it is.
-        tool_choice: `"required"`: it must ask for one of them; a tool's name: for that one; None leaves it to it.
+        tool_choice: `"required"`: it must ask for one of them; `"none"`: for none; a tool's name: for that one; None
+            leaves it to it.
         output: the form that the text of the answer must have, as JSON; None is free text. Only a provider whose
             model is `"native"` in this is asked so.
     """
@@ -208,6 +209,7 @@ class Completion:
         request_id: the vendor's id of the request, None if it gave none.
         tier: the vendor's tier of service that it was served in, e.g. `"flex"`, which has a price of its own; None if
             the vendor did not say.
+        extra: what only this vendor says of its answer, in its own words, e.g. `{"logprobs": …}`; None is nothing.
     """
 
     message: Message
@@ -215,6 +217,7 @@ class Completion:
     usage: Usage | None = None
     request_id: str | None = None
     tier: str | None = None
+    extra: Json | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +324,7 @@ class Reply:
         cached: whether it came from the response cache.
         milliseconds: from the question to the end of the answer.
         trimmed: how many of the conversation's oldest messages the model was not told, because its window is too small.
+        extra: what only the vendor says of its answer, in its own words, e.g. `{"logprobs": …}`; None is nothing.
     """
 
     message: Message
@@ -333,6 +337,7 @@ class Reply:
     cached: bool = False
     milliseconds: float = 0.0
     trimmed: int = 0
+    extra: Json | None = None
 
     @property
     def text(self) -> str:
@@ -364,6 +369,7 @@ class Reply:
             "cached": self.cached,
             "milliseconds": self.milliseconds,
             "trimmed": self.trimmed,
+            **({"extra": self.extra} if self.extra else {}),
         }
 
     @classmethod
@@ -401,6 +407,9 @@ class Delta:
         partial: where a form was asked for, the JSON so far, as Python's objects; None otherwise.
         completion: on a provider's last piece, the whole answer.
         reply: on the last piece that a caller of `Toolkit.stream` sees, the whole reply.
+        attempts: on the first piece of each model that speaks: who was asked until then, in order, and last itself; of
+            a cached answer, who has once given it.
+        extra: what only the vendor says of this piece, in its own words, e.g. `{"logprobs": …}`; None is nothing.
     """
 
     text: str = ""
@@ -409,6 +418,8 @@ class Delta:
     partial: Any = None
     completion: Completion | None = None
     reply: Reply | None = None
+    attempts: tuple[Attempt, ...] = ()
+    extra: Json | None = None
 
 
 def question_of(messages: Sequence[Message]) -> str:

@@ -345,6 +345,28 @@ async def test_resolve_takes_a_name_or_an_id_before_a_vendor_and_a_model(catalog
     assert await catalog.resolve("openai/org/gpt-y") == [Model.unlisted("openai", "org/gpt-y")]
 
 
+async def test_resolve_takes_the_vendors_name_of_a_row_that_is_called_otherwise(catalog: Catalog) -> None:
+    await catalog.add("openai", "gpt-4o-mini", name="later", priority=30)
+    await catalog.add("openai", "gpt-4o-mini", name="first", priority=20)
+    await catalog.add("openai", "gpt-4o-mini", name="off", priority=1, enabled=False)
+    await catalog.add("openai", "gpt-4o-mini", name="theirs", scope="team", priority=90)
+    assert [m.name for m in await catalog.resolve("gpt-4o-mini")] == ["first"]
+    assert [m.name for m in await catalog.resolve("gpt-4o-mini", scope="team")] == ["theirs"]
+    await catalog.set_many("later", "first", enabled=False)
+    with pytest.raises(ConfigError, match="is disabled"):
+        await catalog.resolve("gpt-4o-mini")
+
+
+@pytest.mark.parametrize("name", ["claude-opus-5-5", "gpt-6-luna", "gemini-3.8-flash"])
+async def test_resolve_takes_a_name_that_tells_its_vendor_where_that_ones_key_is_set(db: Database, name: str) -> None:
+    catalog = Catalog(db, {"ANTHROPIC_API_KEY": "k"})
+    if name.startswith("claude"):
+        assert [(m.provider, m.model) for m in await catalog.resolve(name)] == [("anthropic", name)]
+    else:
+        with pytest.raises(NotFound, match="There is no model"):
+            await catalog.resolve(name)
+
+
 async def test_resolve_of_a_disabled_model_says_how_to_enable_it(catalog: Catalog) -> None:
     await catalog.add("openai", "a", enabled=False, default=True)
 

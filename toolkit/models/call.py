@@ -166,6 +166,10 @@ class Call:
         else:  # nobody waits for the ledger before the next model is asked
             self._writing.append(asyncio.create_task(self._ledger.record(attempt, **asked)))
 
+    def speaking(self, leave: Pass, start: Start) -> tuple[Attempt, ...]:
+        """Who was asked until now, and last the model that has begun to answer."""
+        return (*self.attempts, self._attempt(leave, start))
+
     def failure(self) -> AllModelsFailed | DeadlineExceeded:
         """What is raised when nobody answered."""
         if self.left() <= USED_UP:
@@ -182,6 +186,7 @@ class Call:
             call_id=self.id,
             finish_reason=completion.finish_reason,
             milliseconds=(self._clock() - self._began) * 1000,
+            extra=completion.extra,
         )
 
     def _sentence(self, model: Model, said: str) -> str:

@@ -46,8 +46,7 @@ class Catalog(Lookup):
         default_model: str | None = None,
         latencies: Latencies | None = None,
     ) -> None:
-        super().__init__(db, default_model=default_model, latencies=latencies)
-        self._environ = environ
+        super().__init__(db, environ, default_model=default_model, latencies=latencies)
 
     async def add(
         self,
@@ -229,6 +228,38 @@ class Catalog(Lookup):
 
         done = await self._carry_out(plan, by)
         return table.in_order([*(after for _, after in done.changed), *done.unchanged])
+
+    async def prioritize(self, priorities: Mapping[str, int], *, by: str | None = None) -> Models:
+        """Give several models a priority each, or none of them; gives them as they are then.
+
+        Args:
+            priorities: by name or id; lower is tried first.
+            by: who changes them, for the history.
+
+        Raises:
+            NotFound: one of them is not there.
+            ConfigError: none is named, or a priority cannot be used.
+        """
+        done = await self._carry_out(lambda listed: planning.to_prioritize(listed, priorities), by)
+        return table.in_order([*(after for _, after in done.changed), *done.unchanged])
+
+    async def move(self, name: str, *, ahead_of: str | None, by: str | None = None) -> Model:
+        """Put a model ahead of another one of its scope; gives it as it is then.
+
+        Its priority becomes one between its new neighbours'. Where there is no room, those that follow get the next
+        free ones.
+
+        Args:
+            name: its name or id.
+            ahead_of: the name or id of the other; None: behind all of its scope.
+            by: who moves it, for the history.
+
+        Raises:
+            NotFound: one of the two is not there.
+            ConfigError: they are not of one scope.
+        """
+        await self._carry_out(lambda listed: planning.to_move(listed, name, ahead_of), by)
+        return await self.get(name)
 
     async def remove_many(
         self, *names: str, provider: str | None = None, scope: str | None = None, by: str | None = None

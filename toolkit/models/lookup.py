@@ -1,16 +1,18 @@
 """The catalog as it is read: which models there are, in which order they are tried, and what `model=` means."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from difflib import get_close_matches
 from statistics import median
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from toolkit import providers
 from toolkit.db import Database
 from toolkit.errors import ConfigError, NotFound, choices
 from toolkit.models import rows as table
 from toolkit.models.model import Change, Model
+from toolkit.models.reach import missing
 from toolkit.models.requirements import Wanted
 from toolkit.redaction import redact
 
@@ -19,6 +21,10 @@ Models: TypeAlias = list[Model]
 Changes: TypeAlias = list[Change]
 Latencies: TypeAlias = Callable[[str], Awaitable[Sequence[float]]]
 """Milliseconds of the last answers of the model of that name."""
+
+
+_MAKERS: Final = {r"gpt-|chatgpt-|o\d|text-embedding-": "openai", r"claude-": "anthropic", r"gemini-": "google"}
+"""How the names begin of those whose models other programs name without their vendor."""
 
 
 async def _unknown(_name: str) -> Sequence[float]:
@@ -30,12 +36,21 @@ class Lookup:
 
     Args:
         db: where it is kept.
+        environ: names to values; whose keys are set.
         default_model: asked before the chain where no model is named, and what `"default"` means where no row is it.
         latencies: how fast a model answered lately, for `select`.
     """
 
-    def __init__(self, db: Database, *, default_model: str | None = None, latencies: Latencies | None = None) -> None:
+    def __init__(
+        self,
+        db: Database,
+        environ: Mapping[str, str],
+        *,
+        default_model: str | None = None,
+        latencies: Latencies | None = None,
+    ) -> None:
         self._db = db
+        self._environ = environ
         self._default_model = default_model
         self._latencies = latencies or _unknown
 
@@ -116,8 +131,9 @@ class Lookup:
         """The models that `model=` means, in the order in which they are tried.
 
         Args:
-            model: a name or an id, `provider/model`, `"default"`, or None for the chain of `scope`, after the default
-                model if the environment names one.
+            model: a name or an id, the vendor's own name of a listed model, `provider/model`, the name of a model of
+                OpenAI, Anthropic or Google whose key is set, `"default"`, or None for the chain of `scope`, after the
+                default model if the environment names one.
             scope: whose chain, and whose default.
 
         Raises:
@@ -162,13 +178,37 @@ class Lookup:
                 raise NotFound("No default model is set; set one with `toolkit models default NAME`.")
             return await self._one(str(self._default_model), scope)
         if found is None:
-            provider, _, vendors_name = model.partition("/")
-            if not vendors_name or provider not in providers.known():
-                raise await self._not_found(model)
-            found = Model.unlisted(provider, vendors_name)
+            found = await self._by_vendors_name(model, scope) or self._unlisted(model)
+        if found is None:
+            raise await self._not_found(model)
         if not found.enabled:
             raise ConfigError(f"Model {found.name!r} is disabled; enable it with `toolkit models enable {found.name}`.")
         return found
+
+    async def _by_vendors_name(self, model: str, scope: str) -> Model | None:
+        """The first of the rows that stand for the vendor's `model`: enabled ones, and those of `scope`, before others."""
+        row = await self._db.fetch_one(
+            """
+            SELECT *
+              FROM models
+             WHERE model = :model AND scope IN (:scope, 'global')
+             ORDER BY CASE WHEN enabled THEN 0 ELSE 1 END, CASE WHEN scope = 'global' THEN 1 ELSE 0 END, priority, name
+             LIMIT 1
+            """,
+            model=model,
+            scope=scope,
+        )
+        return table.model_of(row) if row else None
+
+    def _unlisted(self, name: str) -> Model | None:
+        """The model without a row that `name` means: `provider/model`, or one that tells its vendor by its name."""
+        provider, _, vendors_name = name.partition("/")
+        if vendors_name and provider in providers.known():
+            return Model.unlisted(provider, vendors_name)
+        for pattern, maker in _MAKERS.items():
+            if re.match(pattern, name) and not missing(model := Model.unlisted(maker, name), self._environ):
+                return model
+        return None
 
     async def _find(self, name_or_id: str) -> Model | None:
         row = await self._db.fetch_one(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from toolkit import providers, stamps
@@ -181,9 +181,11 @@ class Router:
             speech = self._speech(call, turns, leave)
             try:
                 speech = await self._begun(call, turns, speech, request=request, shown=shown, hedge=hedge)
+                introduced = False
                 async for piece in speech:
                     if delta := shown.take(piece):
-                        yield delta
+                        yield delta if introduced else replace(delta, attempts=speech.introduced())
+                        introduced = True
                 completion = speech.whole(shown.text, standing=shown.standing)
             except (asyncio.CancelledError, GeneratorExit):
                 speech.cancelled()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final, Self
 
 from toolkit.errors import BadAnswer, ProviderTimeout, ToolkitError
-from toolkit.messages import ChatRequest, Completion, Delta, Usage
+from toolkit.messages import Attempt, ChatRequest, Completion, Delta, Usage
 from toolkit.models.call import Call, understood
 from toolkit.models.connections import Connections
 from toolkit.models.doors import Doors, Pass
@@ -70,6 +70,10 @@ class Speech:
     def model(self) -> Model:
         """Who speaks."""
         return self.leave.model
+
+    def introduced(self) -> tuple[Attempt, ...]:
+        """Who was asked until now, and last who speaks."""
+        return self._call.speaking(self.leave, self._start)
 
     async def begin(self, connections: Connections, request: ChatRequest) -> None:
         """Ask, and wait until the first words or the end are there; what it fails with is its `surprise`."""

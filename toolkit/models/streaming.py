@@ -79,7 +79,7 @@ class Shown:
         if text:
             self._parts.append(text)
         self._tool_calls = self._tool_calls or bool(piece.tool_calls)
-        return Delta(text=text, tool_calls=piece.tool_calls, restarted=restarted)
+        return Delta(text=text, tool_calls=piece.tool_calls, restarted=restarted, extra=piece.extra)
 
     def give_up(self, call: Call, model: Model | None, error: ToolkitError | None) -> NoReturn:
         """Raise what is raised when nobody finishes the answer, `model` the last: with the text, if any was shown."""

@@ -165,7 +165,7 @@ def _completion(line: _Answer, request: ChatRequest) -> Completion:
 
 def _instance(line: BaseModel, request: ChatRequest) -> Message:
     values = line.model_dump(mode="json", by_alias=True)
-    if request.tool_choice in (None, "required"):
+    if request.tool_choice in (None, "required", "none"):
         return Message("assistant", json.dumps(values, ensure_ascii=False))
     return Message("assistant", tool_calls=(ToolCall("call_1", request.tool_choice, values),))
 

@@ -83,12 +83,17 @@ class Asking:
         await self._prepare(turn)
         async with self._flight(turn) as flight:
             if flight and flight.found:
+                once: tuple[Attempt, ...] = (
+                    Attempt(flight.found.model, flight.found.provider, flight.found.vendor_model),
+                )
                 for text in flight.found.chunks():
-                    yield Delta(text=text)
+                    yield Delta(text=text, attempts=once)
+                    once = ()
                 if calls := flight.found.message.tool_calls:
                     whole = enumerate(calls)
                     yield Delta(
-                        tool_calls=tuple(ToolCallFragment(n, c.id, c.name, json.dumps(c.arguments)) for n, c in whole)
+                        tool_calls=tuple(ToolCallFragment(n, c.id, c.name, json.dumps(c.arguments)) for n, c in whole),
+                        attempts=once,
                     )
                 yield Delta(reply=self._again(turn, flight.found, "stream"))
                 return

@@ -8,13 +8,21 @@ from dataclasses import replace
 from functools import partial
 
 from toolkit.db.keepable import keepable
-from toolkit.errors import CassetteError, ConfigError, DatabaseError, DeadlineExceeded, StreamInterrupted, ToolkitError
-from toolkit.messages import Delta, Message, Reply, Source, ToolCall
+from toolkit.errors import (
+    CassetteError,
+    ConfigError,
+    DatabaseError,
+    DeadlineExceeded,
+    StreamInterrupted,
+    ToolkitError,
+    choices,
+)
+from toolkit.messages import Delta, Message, Reply, Source, ToolCall, ToolSpec
 from toolkit.models.json_text import PartialJson
 from toolkit.sessions.asking import Asking
 from toolkit.sessions.exclusive import Exclusive, Held
-from toolkit.sessions.form import Form
 from toolkit.sessions.memory import Memory
+from toolkit.sessions.schema_form import AnyForm, form_of
 from toolkit.sessions.store import Sessions
 from toolkit.sessions.turn import ChatOptions, Turn, in_order, new_to, on_behalf_of
 from toolkit.stamps import begin, now
@@ -170,8 +178,11 @@ class Chat:
             raise ConfigError("There is nothing to ask; give at least one message.")
         if options.validation_retries < 0:
             raise ConfigError(f"validation_retries must be at least 0 (it is {options.validation_retries}).")
-        form = None if options.response_model is None else Form.of(options.response_model)
+        if tools and options.offered:
+            raise ConfigError("Offer either `tools`, which are called here, or tools that the caller runs, not both.")
         specs = tuple(self._tools.get(name).spec for name in tools)
+        _check_choice(options.tool_choice, options.offered or specs)
+        form = None if options.response_model is None else form_of(options.response_model)
         async with self._alone_in(session, options) as held:
             found, history = (held.session, held.messages) if held else (None, [])
             turn = Turn(
@@ -203,11 +214,13 @@ class Chat:
     async def _is_last(self, turn: Turn, reply: Reply) -> bool:
         """Note the reply; then keep the turn, or do what the model wants done, or have it answer again."""
         turn.heard(reply)
-        if reply.message.tool_calls:
+        if reply.message.tool_calls and turn.options.offered:
+            turn.add(reply.message)
+        elif reply.message.tool_calls:
             await self._settle(turn)
             turn.add(reply.message, *await self._call_all(turn, reply.message.tool_calls))
             return False
-        if not turn.accepts(reply):
+        elif not turn.accepts(reply):
             return False
         if turn.held:
             await self._keep(turn, turn.held)
@@ -278,6 +291,13 @@ class Chat:
         return await said if inspect.isawaitable(said) else said
 
 
+def _check_choice(choice: str | None, tools: Sequence[ToolSpec]) -> None:
+    names = [tool.name for tool in tools]
+    if choice in (None, "none") or (choice == "required" and names) or choice in names:
+        return
+    raise ConfigError(f"tool_choice is {choice!r}, and among the tools {choices(names)}.")
+
+
 class _Shown:
     """One answer of a turn, as a reader sees it.
 
@@ -286,7 +306,7 @@ class _Shown:
         anew: what was shown of the answer before does not stand.
     """
 
-    def __init__(self, form: Form | None, *, anew: bool) -> None:
+    def __init__(self, form: AnyForm | None, *, anew: bool) -> None:
         self._form = form
         self._anew = anew
         self._partial = PartialJson()

@@ -21,7 +21,7 @@ ANSWER: Final = "answer"
 """The key under which an answer stands that is no object: vendors take objects only."""
 
 _MOST = 10  # mistakes that are told at once
-_NAMED = re.compile(r"[^A-Za-z0-9_-]+")
+NAMED = re.compile(r"[^A-Za-z0-9_-]+")
 _WRAPPED = re.compile(rf'\s*\{{\s*(?:\}}|"{ANSWER}"\s*:)')
 _MANY = (collections.abc.Iterable, collections.abc.Iterator)
 
@@ -109,7 +109,7 @@ def _known(kind: Any) -> Form:
 
 
 def _made(kind: Any) -> Form:
-    name = _NAMED.sub("_", _name(kind))[:64]
+    name = NAMED.sub("_", _name(kind))[:64]
     name = name if name.strip("_") else "Answer"
     if get_origin(kind) in _MANY:
         kind = list[get_args(kind)]  # type: ignore[misc] # what is asked for piece by piece comes as a whole

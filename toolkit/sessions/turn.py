@@ -12,9 +12,10 @@ from toolkit.errors import AllModelsFailed, AnswerInvalid, ConfigError, Deadline
 from toolkit.messages import Attempt, Caller, ChatRequest, Message, Reply, Source, ToolCall, ToolSpec
 from toolkit.models.structured import in_words
 from toolkit.sessions.exclusive import Held
-from toolkit.sessions.form import Form, Misfit
+from toolkit.sessions.form import Misfit
 from toolkit.sessions.memory import Memory
 from toolkit.sessions.results import READ_ON, LongResults
+from toolkit.sessions.schema_form import AnyForm
 from toolkit.sessions.session import Session
 from toolkit.stamps import monotonic, new_id
 from toolkit.tools.tool import Tool, ToolContext
@@ -23,6 +24,7 @@ Approve: TypeAlias = Callable[[ToolCall, Tool], bool | Awaitable[bool]]
 """Whether a destructive tool may be called with these arguments."""
 
 _LONGEST_QUEUE = 3600.0
+_UNANSWERED = "Error: the caller went on without calling this tool."
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,9 @@ class ChatOptions:
         queue: seconds to wait, at most, where a limit is used up.
         approve: asked before a destructive tool is called; None: what was offered may be called.
         prompt: the id of the prompt that the question was made with.
+        offered: tools that the caller runs: an answer that asks for them is the turn's last.
+        tool_choice: whether the model must, or must not, ask for a tool, see `ChatRequest`. It holds until it has asked
+            for one.
     """
 
     model: str | None = None
@@ -69,6 +74,8 @@ class ChatOptions:
     queue: float = 0.0
     approve: Approve | None = None
     prompt: str | None = None
+    offered: tuple[ToolSpec, ...] = ()
+    tool_choice: str | None = None
 
     def __post_init__(self) -> None:
         texts = {"model": self.model, "user": self.caller.user, "origin": self.caller.origin, "prompt_id": self.prompt}
@@ -115,7 +122,7 @@ class Turn:
     kept: list[Message]
     tools: tuple[ToolSpec, ...]
     sources: tuple[Source, ...]
-    form: Form | None
+    form: AnyForm | None
     begun: float
     looked_at: datetime
     unwritten: list[Statement] = field(default_factory=list)
@@ -138,7 +145,8 @@ class Turn:
         options = self.options
         return ChatRequest(
             messages=tuple(self.memory.told(self.asked)),
-            tools=(*self.tools, READ_ON) if self.results else self.tools,
+            tools=(*self.tools, READ_ON) if self.results else self.options.offered or self.tools,
+            tool_choice=None if self.rounds else options.tool_choice,
             sources=self.sources,
             temperature=options.temperature,
             max_tokens=options.max_tokens,
@@ -295,7 +303,7 @@ def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def asked_again(misfit: Misfit, form: Form) -> str:
+def asked_again(misfit: Misfit, form: AnyForm) -> str:
     """What a model is told whose answer does not fit; one that did not even try JSON is told the form in words."""
     mistakes = "\n".join(f"- {error}" for error in misfit.errors)
     words = f"Your answer does not fit:\n{mistakes}\nGive the whole answer again, with this put right."
@@ -313,12 +321,27 @@ def on_behalf_of(caller: Caller, session: Session | None) -> Caller:
 
 def in_order(history: Sequence[Message], messages: Sequence[Message], system: str | None) -> list[Message]:
     """What a model is asked: instructions first, each once, then what was said before, then the question."""
-    everything = [*([Message("system", system)] if system else []), *history, *messages]
+    said = answered([*history, *messages]) if history else messages
+    everything = [*([Message("system", system)] if system else []), *said]
     instructions: list[Message] = []
     for message in everything:
         if message.role == "system" and message not in instructions:
             instructions.append(message)
     return [*instructions, *(message for message in everything if message.role != "system")]
+
+
+def answered(messages: Sequence[Message]) -> list[Message]:
+    """`messages`, and behind each call of a tool that nobody has answered that it was not: vendors refuse it else."""
+    told: list[Message] = []
+    waiting: list[str] = []
+    for message in messages:
+        if message.role == "tool":
+            waiting = [call for call in waiting if call != message.tool_call_id]
+        else:
+            told += [Message("tool", _UNANSWERED, tool_call_id=call) for call in waiting]
+            waiting = [call.id for call in message.tool_calls]
+        told.append(message)
+    return told
 
 
 def new_to(history: Sequence[Message], messages: Sequence[Message]) -> list[Message]:

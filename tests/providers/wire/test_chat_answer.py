@@ -26,6 +26,19 @@ def test_parallel_calls_that_a_server_counts_all_as_the_first_are_told_apart_by_
     assert [call.arguments for call in answer.message.tool_calls] == [{"x": "a"}, {"x": "b"}]
 
 
+def test_the_likelihoods_of_tokens_are_passed_on_with_each_piece_and_are_whole_in_the_end() -> None:
+    answer = Answer("x", "chat")
+    pieces = [{"content": [{"token": token, "logprob": -0.1}], "refusal": None} for token in ("a", "b")]
+    deltas = []
+    for said, reason in zip(pieces, (None, "stop"), strict=True):
+        choice = {"index": 0, "delta": {"content": "x"}, "logprobs": said, "finish_reason": reason}
+        deltas.append(answer.feed({"choices": [choice]}))
+    assert [delta and delta.extra for delta in deltas] == [{"logprobs": said} for said in pieces]
+    whole = answer.completion(None).extra
+    assert whole == {"logprobs": {"content": [{"token": t, "logprob": -0.1} for t in "ab"], "refusal": None}}
+    assert read(chunk("stop", content="x")).extra is None
+
+
 def test_calls_without_an_index_or_an_id_or_with_arguments_as_an_object_are_understood() -> None:
     calls = [{"function": {"name": "f", "arguments": {"x": 1}}}, {"function": {"name": "g"}}]
     answer = read(chunk("stop", tool_calls=calls))

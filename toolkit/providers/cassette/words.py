@@ -87,7 +87,10 @@ def said(completion: Completion, deltas: Sequence[Delta], veil: Veil, ids: list[
     if completion.finish_reason != "stop":
         out["finish_reason"] = completion.finish_reason
     return (
-        out | _counted(completion.usage, completion.request_id) | ({"tier": completion.tier} if completion.tier else {})
+        out
+        | _counted(completion.usage, completion.request_id)
+        | ({"tier": completion.tier} if completion.tier else {})
+        | ({"extra": plain(completion.extra)} if completion.extra else {})
     )
 
 
@@ -112,6 +115,7 @@ def answer(value: Json, veil: Veil, ids: Sequence[str]) -> Completion:
         usage=_usage(value),
         request_id=shown.get("request_id"),
         tier=shown.get("tier"),
+        extra=shown.get("extra"),
     )
 
 

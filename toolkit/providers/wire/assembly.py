@@ -29,6 +29,7 @@ class Assembly:
         usage: the tokens, None until the vendor has counted them.
         tier: the vendor's tier of service, None until it has said so.
         opaque: what the vendor wants back with the message, see `Message`.
+        extra: what only this vendor says of its answer, see `Completion`.
     """
 
     def __init__(self, provider: str) -> None:
@@ -37,6 +38,7 @@ class Assembly:
         self.usage: Usage | None = None
         self.tier: str | None = None
         self.opaque: Mapping[str, Any] = {}
+        self.extra: dict[str, Any] | None = None
         self._provider = provider
         self._texts: list[str] = []
         self._calls: list[_Call] = []
@@ -81,7 +83,7 @@ class Assembly:
         # Some vendors say `stop` although they ask for tools.
         reason = "tool_calls" if calls and self.finish_reason == "stop" else self.finish_reason
         message = Message("assistant", text, tool_calls=calls, opaque=self.opaque)
-        return Completion(message, reason, self.usage, request_id, self.tier)
+        return Completion(message, reason, self.usage, request_id, self.tier, self.extra)
 
     def _arguments(self, call: _Call, request_id: str | None) -> dict[str, object]:
         try:

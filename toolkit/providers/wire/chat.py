@@ -216,7 +216,7 @@ def _tool(tool: ToolSpec) -> Json:
 
 
 def _tool_choice(request: ChatRequest) -> str | Json | None:
-    if request.tool_choice in (None, "required"):
+    if request.tool_choice in (None, "required", "none"):
         return request.tool_choice
     return {"type": "function", "function": {"name": request.tool_choice}}
 

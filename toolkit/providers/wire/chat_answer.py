@@ -77,10 +77,11 @@ class Answer:
         wanted = said.get("tool_calls")
         calls = tuple(self._call(number, call) for number, call in enumerate(wanted)) if wanted else ()
         thinks = self._thinks(said)
+        extra = self._probabilities(choice.get("logprobs"))
         # A whole body needs no end mark, and some local servers give it none.
         if reason := choice.get("finish_reason") or ("stop" if "message" in choice else None):
             self._finish(str(reason))
-        return Delta(text, calls) if text or calls or thinks else None
+        return Delta(text, calls, extra=extra) if text or calls or thinks else None
 
     def completion(self, request_id: str | None, /) -> Completion:
         """The whole answer. Raises BadAnswer or ContentRefused."""
@@ -103,6 +104,17 @@ class Answer:
             self._calls.append({})
         self._calls[fragment.index].update({name: call[name] for name in self._of_call if name in call})
         return fragment
+
+    def _probabilities(self, said: Json | None) -> Json | None:
+        """How likely each token of this piece was, where that was asked for; noted of the whole answer, too."""
+        if not said:
+            return None
+        if self._answer.extra is None:
+            self._answer.extra = {"logprobs": {}}
+        whole = self._answer.extra["logprobs"]
+        for name, tokens in said.items():  # `content` and `refusal`, lists
+            whole[name] = [*(whole.get(name) or []), *tokens] if isinstance(tokens, list) else whole.get(name)
+        return {"logprobs": said}
 
     def _thinks(self, said: Json) -> bool:
         """Whether the model thinks aloud; what it thinks is kept if the vendor wants it back."""

@@ -201,6 +201,8 @@ def _choice(choice: str | None) -> Json | None:
             return None
         case "required":
             return {"type": "any"}
+        case "none":
+            return {"type": "none"}
     return {"type": "tool", "name": choice}
 
 

@@ -259,7 +259,7 @@ def _tool(tool: ToolSpec) -> Json:
 
 
 def _tool_choice(choice: str | None) -> str | Json | None:
-    return choice if choice in (None, "required") else {"type": "function", "name": choice}
+    return choice if choice in (None, "required", "none") else {"type": "function", "name": choice}
 
 
 def _format(output: OutputSchema) -> Json:

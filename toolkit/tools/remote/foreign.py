@@ -79,7 +79,7 @@ class ForeignParameters:
         meant = {name: self._meant(name, value) for name, value in arguments.items()}
         kept = {name: value for name, value in meant.items() if value is not None or self._wants_null(name)}
         try:
-            found = [clause for error in self._validator.iter_errors(kept) for clause in _clauses(error)]
+            found = [clause for error in self._validator.iter_errors(kept) for clause in clauses(error)]
         except Unresolvable as error:
             raise ToolArgumentsError(
                 f"{tool}: its parameters refer to {error.ref!r}, which is not part of them; it cannot be called."
@@ -108,7 +108,8 @@ class ForeignParameters:
             return True  # said when the whole is checked
 
 
-def _clauses(error: ValidationError) -> Iterator[tuple[Path, str]]:
+def clauses(error: ValidationError) -> Iterator[tuple[Path, str]]:
+    """A validator's complaint in words, and about what it is."""
     path: Path = tuple(error.absolute_path)
     expected: Any = error.validator_value
     given: Any = error.instance
