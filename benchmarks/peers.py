@@ -56,6 +56,8 @@ PYDANTIC_AI = Peer(
 PEERS = (OURS, BARE, LITELLM, PYDANTIC_AI)
 FASTMCP = Peer("fastmcp", "", "fastmcp", ("fastmcp==4.1.2", "mcp==2.3.0"))
 """Of `benchmarks.mcp`, which starts servers of its own."""
+LITELLM_PROXY = Peer("LiteLLM proxy", "", "litellm-proxy", ("litellm[proxy]==1.106.2",))
+"""Of `benchmarks.gateway`, likewise."""
 
 
 def make(peer: Peer) -> None:
@@ -76,7 +78,7 @@ def make(peer: Peer) -> None:
 def main() -> None:
     """Make the environments."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=(__doc__ or "").split("\n\n")[0])
-    there = {peer.environment: peer for peer in (*PEERS, FASTMCP) if peer.environment}
+    there = {peer.environment: peer for peer in (*PEERS, FASTMCP, LITELLM_PROXY) if peer.environment}
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these: {', '.join(there)}")
     names = parser.parse_args().names or list(there)
     for name in names:

@@ -167,7 +167,9 @@ class Database(Protocol):
         """Run one writing statement; gives the rows of its RETURNING clause after the commit."""
         ...
 
-    async def write(self, *statements: Statement | Rows, subject: str | None = None) -> list[list[Row]]:
+    async def write(
+        self, *statements: Statement | Rows, subject: str | None = None, relaxed: bool = False
+    ) -> list[list[Row]]:
         """Run all statements in order, or none; gives each one's RETURNING rows after the commit.
 
         A connection that is lost meanwhile is replaced and the list run again, never twice: whether the first try was
@@ -178,6 +180,8 @@ class Database(Protocol):
             subject: what the list is about, e.g. a session's id. Lists of one subject are run one after another, in
                 the order in which they were given; lists of different subjects neither read nor write the same rows,
                 so that they may share one transaction. None: nothing is known about it.
+            relaxed: what is acknowledged outlives a program that is killed, and need not outlive a power cut: SQLite
+                then does not wait for the disk. On Postgres the server's own setting holds.
 
         Raises:
             Conflict: a row with the same key is there already, or one that is referred to is not.

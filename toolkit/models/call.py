@@ -97,13 +97,17 @@ class Call:
         """The beginning of an attempt."""
         return Start(now(), self._clock())
 
+    def began(self, leave: Pass, seconds: float) -> None:
+        """Tell after how many seconds the first words of a model came."""
+        self._ledger.began(leave.model.name, seconds, listed=leave.model.is_listed)
+
     def answered(self, leave: Pass, start: Start, answer: Completion | Embeddings) -> None:
         """Note that a model answered."""
         tier = answer.tier if isinstance(answer, Completion) else None
         model, usage = leave.model, answer.usage
         cost = cost_nano_usd(model.provider, model.model, usage, model.config, tier=tier, at=start.at)
         attempt = self._attempt(leave, start, usage=usage, cost_nano_usd=cost, request_id=answer.request_id)
-        self._keep(attempt, start)
+        self._keep(leave, attempt, start)
 
     def failed(self, leave: Pass, start: Start, error: ToolkitError, *, begun: bool = False) -> None:
         """Note that a model did not answer, or broke off an answer that it had `begun`."""
@@ -121,13 +125,13 @@ class Call:
             request_id=getattr(error, "request_id", None),
             uncounted=begun or isinstance(error, ProviderTimeout | BadAnswer),
         )
-        self._keep(attempt, start)
+        self._keep(leave, attempt, start)
 
     def cancelled(self, leave: Pass, start: Start, why: str | None = None) -> None:
         """Note that nobody waited for a model's answer; without a reason `why`, because the caller went away."""
         message = why or "The caller went away."
         attempt = self._attempt(leave, start, error="Cancelled", message=message, uncounted=True)
-        self._keep(attempt, start, cancelled=True)
+        self._keep(leave, attempt, start, cancelled=True)
 
     async def settled(self) -> None:
         """Wait until the ledger has every attempt, or gave up; a caller who goes away leaves them being written."""
@@ -151,7 +155,8 @@ class Call:
             **fields,
         )
 
-    def _keep(self, attempt: Attempt, start: Start, *, cancelled: bool = False) -> None:
+    def _keep(self, leave: Pass, attempt: Attempt, start: Start, *, cancelled: bool = False) -> None:
+        before = self.attempts[-1] if self.attempts else None
         self.attempts.append(attempt)
         asked: dict[str, Any] = {
             "call_id": self.id,
@@ -160,6 +165,9 @@ class Call:
             "caller": self._caller,
             "started_at": start.at,
             "cancelled": cancelled,
+            "before": before,
+            "listed": leave.model.is_listed,
+            "address": leave.model.config.get("base_url"),
         }
         if attempt.ok and self._later is not None:
             self._later.extend(self._ledger.rows(attempt, **asked))

@@ -1,8 +1,10 @@
 """Who may be asked a question at all, in which order."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from math import inf
+from time import monotonic
 from typing import Any, Final, Literal, TypeAlias
 
 from toolkit import providers
@@ -11,6 +13,10 @@ from toolkit.messages import ChatRequest
 from toolkit.models.catalog import Catalog
 from toolkit.models.facts import can, facts_of
 from toolkit.models.model import Model
+
+KEPT_SECONDS: Final = 0.5
+"""How long what the table says is remembered: another process's change is seen that much later at most."""
+_MOST_KNOWN: Final = 1_000  # names that were asked for
 
 Fallbacks: TypeAlias = Sequence[str] | Literal["chain"]
 
@@ -23,12 +29,19 @@ _CHARACTERS_PER_TOKEN: Final = 8
 class Candidates:
     """Finds the models that a question may be put to.
 
+    What the table says is remembered for half a second, so that it is not read with every question; a change that this
+    process makes is seen at once.
+
     Args:
         catalog: the models, and their order.
+        clock: seconds from any fixed point; a test passes its own.
     """
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, clock: Callable[[], float] = monotonic) -> None:
         self._catalog = catalog
+        self._clock = clock
+        self._known: dict[tuple[str | None, str], tuple[float, Sequence[Model]]] = {}
+        self._edition = catalog.edition
 
     async def find(
         self,
@@ -77,23 +90,40 @@ class Candidates:
             NotFound: there is no such model.
             ConfigError: it is disabled.
         """
-        return (await self._catalog.resolve(model))[0]
+        return (await self._resolved(model, "global"))[0]
 
     async def _all(
         self, model: str | Model | None, scope: str, fallbacks: Fallbacks
     ) -> tuple[Sequence[Model], set[str]]:
         """The models in question, each once, and the ids of those that somebody named."""
-        found = [model] if isinstance(model, Model) else list(await self._catalog.resolve(model, scope=scope))
+        found = [model] if isinstance(model, Model) else list(await self._resolved(model, scope))
         named = set() if model is None else {each.id for each in found}
         if fallbacks == "chain":
-            found += await self._catalog.chain(scope)
+            found += await self._remembered(("", scope), lambda: self._catalog.chain(scope))
         else:
             for name in fallbacks:
                 with suppress(ConfigError):  # a fallback that somebody disabled must not fail the call
-                    fallback = await self._catalog.resolve(name, scope=scope)
+                    fallback = await self._resolved(name, scope)
                     named |= {each.id for each in fallback}
                     found += fallback
         return list({each.id: each for each in found}.values()), named
+
+    async def _resolved(self, model: str | None, scope: str) -> Sequence[Model]:
+        return await self._remembered((model, scope), lambda: self._catalog.resolve(model, scope=scope))
+
+    async def _remembered(
+        self, key: tuple[str | None, str], read: Callable[[], Awaitable[Sequence[Model]]]
+    ) -> Sequence[Model]:
+        if self._edition != self._catalog.edition or len(self._known) > _MOST_KNOWN:
+            self._edition = self._catalog.edition
+            self._known.clear()
+        at, found = self._known.get(key, (-inf, ()))
+        now, edition = self._clock(), self._edition
+        if now - at >= KEPT_SECONDS:
+            found = await read()
+            if edition == self._catalog.edition:  # what was read before a change is not kept beyond it
+                self._known[key] = (now, found)
+        return found
 
 
 def too_small_for(error: ToolkitError | None, model: Model) -> Callable[[Model], bool]:

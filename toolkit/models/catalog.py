@@ -36,6 +36,9 @@ class Catalog(Lookup):
         environ: names to values; decides what `seed` adds.
         default_model: asked before the chain where no model is named, and what `"default"` means where no row is it.
         latencies: how fast a model answered lately, for `select`.
+
+    Attributes:
+        edition: another number after each change that was made here.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Catalog(Lookup):
         latencies: Latencies | None = None,
     ) -> None:
         super().__init__(db, environ, default_model=default_model, latencies=latencies)
+        self.edition = 0
 
     async def add(
         self,
@@ -366,6 +370,7 @@ class Catalog(Lookup):
                 # Another process has just seeded it, or a person's row has the name.
                 with suppress(Conflict):
                     await self._db.write(table.insert(seeded), *table.audit_once(change_id, seeded, at=moment))
+        self.edition += 1
 
     async def _carry_out(self, plan: Callable[[Models], Plan], by: str | None) -> Plan:
         """Do what `plan` makes of the rows that are there; gives it as it was done."""
@@ -374,7 +379,10 @@ class Catalog(Lookup):
             if made.empty:
                 return made
             with suppress(Conflict):  # someone else came first: the plan is made anew, and says if it cannot be
-                await self._db.write(*made.statements(by=by))
+                try:
+                    await self._db.write(*made.statements(by=by))
+                finally:
+                    self.edition += 1
                 return made
         raise Conflict("Others keep changing the models; try again.")
 
@@ -402,6 +410,8 @@ class Catalog(Lookup):
             if row and row["id"] != model.id:
                 raise Conflict(f"The name {model.name!r} is taken by another model; choose another.") from None
             return False
+        finally:
+            self.edition += 1
         return True
 
 

@@ -186,7 +186,7 @@ class Lookup:
         return found
 
     async def _by_vendors_name(self, model: str, scope: str) -> Model | None:
-        """The first of the rows that stand for the vendor's `model`: enabled ones, and those of `scope`, before others."""
+        """The first of the rows that stand for the vendor's `model`; enabled ones, and those of `scope`, come first."""
         row = await self._db.fetch_one(
             """
             SELECT *

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from toolkit import providers
 from toolkit.db import Statement
@@ -13,6 +13,9 @@ from toolkit.models.lookup import no_such_model
 from toolkit.models.model import Model
 from toolkit.redaction import redact
 from toolkit.stamps import new_id, now
+
+_APART: Final = 10
+"""How far from its neighbour a model is put at either end of the order, so that there is room between them."""
 
 
 class Edit(NamedTuple):
@@ -82,6 +85,59 @@ def to_add(wanted: Sequence[Model], listed: Sequence[Model]) -> Plan:
 def to_set(rows: Iterable[Model], fields: Mapping[str, Any]) -> Plan:
     """The plan that changes `fields` of `rows`; they say nothing of defaults."""
     return _sorted_out([(row, replace(row, **fields)) for row in rows], fields)
+
+
+def to_prioritize(listed: Sequence[Model], priorities: Mapping[str, int]) -> Plan:
+    """The plan that gives models their priorities, by name or id.
+
+    Raises:
+        NotFound: one of them is not there.
+        ConfigError: none is named, or a priority cannot be used.
+    """
+    pairs = [(row, replace(row, priority=p)) for n, p in priorities.items() for row in chosen(listed, [n], None, None)]
+    if not pairs:
+        raise ConfigError("Say which models get which priority.")
+    return _sorted_out(pairs, ("priority",))
+
+
+def to_move(listed: Sequence[Model], name: str, ahead_of: str | None) -> Plan:
+    """The plan that puts a model ahead of another one of its scope, None: behind all.
+
+    Raises:
+        NotFound: one of the two is not there.
+        ConfigError: they are not of one scope.
+    """
+    (moved,) = chosen(listed, [name], None, None)
+    others = table.in_order(model for model in listed if model.scope == moved.scope and model.id != moved.id)
+    place = len(others)
+    if ahead_of is not None:
+        (other,) = chosen(listed, [ahead_of], None, None)
+        if other.id == moved.id:
+            return Plan(unchanged=(moved,))
+        if other.scope != moved.scope:
+            raise ConfigError(
+                f"{moved.name!r} is of the scope {moved.scope!r} and {other.name!r} of {other.scope!r}; "
+                "models have an order within a scope only."
+            )
+        place = others.index(other)
+    before, after = others[:place], others[place:]
+    if table.in_order([*before, moved, *after]) == [*before, moved, *after]:
+        return Plan(unchanged=(moved,))
+    return to_prioritize(listed, _made_room(moved, before, after))
+
+
+def _made_room(moved: Model, before: Sequence[Model], after: Sequence[Model]) -> dict[str, int]:
+    """The priorities, by id, with which `moved` comes between the others; as few as possible change."""
+    least = before[-1].priority + 1 if before else after[0].priority - _APART if after else moved.priority
+    most = after[0].priority - 1 if after else least + _APART - 1
+    if least <= most:
+        return {moved.id: (least + most) // 2 if before and after else most if before else least}
+    made, last = {moved.id: least}, least
+    for model in after:
+        if model.priority > last:
+            break
+        made[model.id] = last = last + 1
+    return made
 
 
 def chosen(listed: Sequence[Model], names: Sequence[str], provider: str | None, scope: str | None) -> list[Model]:

@@ -92,7 +92,9 @@ class Speech:
         while not self.begun and self.completion is None:
             piece = await self._next(max(0.0, self._limit + GRACE - (asked - self._call.left())))
             self._held.append(piece)
-        self._pace.note(model.name, "first", asked - self._call.left())
+        seconds = asked - self._call.left()
+        self._pace.note(model.name, "first", seconds)
+        self._call.began(self.leave, seconds)
 
     def __aiter__(self) -> Self:
         return self

@@ -20,6 +20,7 @@ from toolkit.usage.gathering import Gathering
 from toolkit.usage.records import values_of
 from toolkit.usage.reports import Dimension, Reports
 from toolkit.usage.spool import Spool
+from toolkit.usage.watching import Asked, Began, Status, ToolUsed, Watchers
 
 __all__ = ["Dimension", "Ledger"]
 
@@ -47,6 +48,7 @@ class Ledger(Reports):
     Attributes:
         failures: lists of rows that could not be written at once, since the start.
         last_failure: why the last one could not be written, in one sentence; None if it could.
+        watchers: are told of everything that is recorded, the moment it happens.
     """
 
     def __init__(self, db: Database, *, spool: Path | None = None) -> None:
@@ -59,6 +61,7 @@ class Ledger(Reports):
         self._refused = 0
         self.failures = 0
         self.last_failure: str | None = None
+        self.watchers = Watchers()
 
     @property
     def waiting(self) -> int:
@@ -85,6 +88,9 @@ class Ledger(Reports):
         started_at: datetime,
         cancelled: bool = False,
         cached: bool = False,
+        before: Attempt | None = None,
+        listed: bool = False,
+        address: str | None = None,
     ) -> tuple[Statement, ...]:
         """What keeps one attempt, and tells listeners of it: for `write`, or to be written with something else.
 
@@ -97,7 +103,13 @@ class Ledger(Reports):
             started_at: when the model was asked.
             cancelled: the caller went away before the answer was whole.
             cached: the answer came from the cache: it cost nothing, and no model was asked.
+            before: for the watchers, as `Asked` has it.
+            listed: the same.
+            address: the same.
         """
+        status: Status = "cached" if cached else "cancelled" if cancelled else "ok" if attempt.ok else "error"
+        if self.watchers:
+            self.watchers.tell(Asked(attempt, kind, status, started_at, before, listed, address))
         values = {
             **values_of(attempt),
             "id": new_id(),
@@ -105,13 +117,18 @@ class Ledger(Reports):
             "attempt": number,
             "kind": kind,
             **_caller(caller),
-            "status": "cached" if cached else "cancelled" if cancelled else "ok" if attempt.ok else "error",
+            "status": status,
             "started_at": started_at,
             "day": day_of(started_at),
         }
         if cached:
             values["cost_nano_usd"] = 0
         return entries.call(values)
+
+    def began(self, model: str, seconds: float, *, listed: bool) -> None:
+        """Tell the watchers after how many seconds a model's first words came; nothing of it is kept."""
+        if self.watchers:
+            self.watchers.tell(Began(model, listed, seconds))
 
     async def record_tool(
         self,
@@ -144,6 +161,8 @@ class Ledger(Reports):
             milliseconds: from the call to its end.
             started_at: when it was called.
         """
+        if self.watchers:
+            self.watchers.tell(ToolUsed(tool, status, error, milliseconds, started_at))
         values = {
             "id": new_id(),
             "call_id": None if call_id is None else keepable(call_id),
@@ -289,7 +308,7 @@ class Ledger(Reports):
 
     async def _write(self, rows: Sequence[Statement]) -> None:
         try:
-            await self._db.write(*rows, subject=rows[0].values.get("id"))
+            await self._db.write(*rows, subject=rows[0].values.get("id"), relaxed=True)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the ledger, the answer must go on
             self.failures += 1
             self.last_failure = redact(str(error) or type(error).__name__)

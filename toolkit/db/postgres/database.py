@@ -153,7 +153,12 @@ class PostgresDatabase:
         """See `Database.execute`."""
         return (await self.write(Statement(sql, values)))[0]
 
-    async def write(self, *statements: Statement | Rows, subject: str | None = None) -> list[list[Row]]:
+    async def write(
+        self,
+        *statements: Statement | Rows,
+        subject: str | None = None,
+        relaxed: bool = False,  # noqa: ARG002 - how durable a commit is, the server decides
+    ) -> list[list[Row]]:
         """See `Database.write`."""
         await self._ready()
         if not statements or not self._writer:

@@ -19,16 +19,19 @@ class GroupCommit:
         place: which database.
         patience: seconds that a job waits for a lock that somebody else holds, its time in the queue included.
         slow: where a statement that takes long is noted; waiting for a lock counts as a slow `BEGIN`.
+        durable: the connection waits for the disk with each commit. It need not for a group of relaxed jobs only.
 
     Attributes:
         commits: transactions that were committed.
     """
 
-    def __init__(self, place: Place, patience: float, slow: SlowQueries) -> None:
+    def __init__(self, place: Place, patience: float, slow: SlowQueries, *, durable: bool) -> None:
         self.commits = 0
         self._place = place
         self._patience = patience
         self._slow = slow
+        self._durable = durable
+        self._waits_for_disk = durable
 
     def __call__(self, connection: Connection, jobs: list[Job]) -> None:
         """Run `jobs` in order, and say in each how it ended.
@@ -45,6 +48,12 @@ class GroupCommit:
             if self._begin(connection.conn, [job]):
                 self._commit(connection, [job], savepoints=False)
 
+    def _wait_for_disk(self, raw: sqlite3.Connection, waits: bool) -> None:
+        """Have the next commits wait for the disk, or not; it cannot be changed within a transaction."""
+        if self._durable and waits != self._waits_for_disk:
+            raw.execute(f"PRAGMA synchronous = {'FULL' if waits else 'NORMAL'}")
+            self._waits_for_disk = waits
+
     def _begin(self, raw: sqlite3.Connection, jobs: list[Job]) -> list[Job]:
         """Take the write lock for `jobs`; those that had waited too long before it was free are told so at once.
 
@@ -59,6 +68,7 @@ class GroupCommit:
                 if waits:
                     raw.execute(f"PRAGMA busy_timeout = {max(0, int(left * 1000))}")
                 try:
+                    self._wait_for_disk(raw, not all(job.relaxed for job in jobs))
                     raw.execute("BEGIN IMMEDIATE")
                 finally:
                     self._slow.note("BEGIN IMMEDIATE", perf_counter() - began)

@@ -53,7 +53,7 @@ class SqliteDatabase:
     that crashes or is killed loses nothing by that. A power cut, or a crash of the whole system, may lose the last
     acknowledged writes, all since the log was last brought into the file; what is left is whole and consistent. In
     800 simulated power cuts `full` lost nothing; `normal` lost writes in most, and damaged the file in none
-    (docs/storage.md).
+    (docs/storage.md). A single write may be so, too: `relaxed`; the next one that is not brings it to the disk.
 
     Several programs may use one file. Who wants to write waits for the others, and after `busy_timeout` is told who
     holds the lock, as far as the system knows. Within one program all connections to a file must be of one and the
@@ -86,7 +86,7 @@ class SqliteDatabase:
         self._threads: Threads | None = None
         self._closed = False
         self._slow = SlowQueries(slow_ms)
-        self._group_commit = GroupCommit(self._place, busy_timeout, self._slow)
+        self._group_commit = GroupCommit(self._place, busy_timeout, self._slow, durable=synchronous == "full")
         self._reads = self._writes = 0
         self._feed = Feed(self._look)
 
@@ -165,12 +165,13 @@ class SqliteDatabase:
         self,
         *statements: Statement | Rows,
         subject: str | None = None,  # noqa: ARG002 - one writer keeps every order
+        relaxed: bool = False,
     ) -> list[list[Row]]:
         """See `Database.write`."""
         bound = [prepared(statement) for statement in statements]
         threads = self._threads or await self._ready()
         results: list[list[Row]] = await threads.writer.run(
-            lambda connection: run_list(connection.conn, bound, self._slow)
+            lambda connection: run_list(connection.conn, bound, self._slow), relaxed=relaxed
         )
         self._writes += 1
         return results

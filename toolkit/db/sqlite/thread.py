@@ -26,15 +26,17 @@ class Job:
     Attributes:
         since: when it was handed over, in seconds of the monotonic clock.
         alone: whether it may not share a transaction with its neighbours.
+        relaxed: whether its commit need not wait for the disk.
     """
 
     # No dataclass: a frozen one takes several times as long to make, and one is made for each read and write.
-    __slots__ = ("alone", "error", "future", "loop", "result", "since", "work")
+    __slots__ = ("alone", "error", "future", "loop", "relaxed", "result", "since", "work")
 
-    def __init__(self, work: Work, loop: asyncio.AbstractEventLoop, *, alone: bool) -> None:
+    def __init__(self, work: Work, loop: asyncio.AbstractEventLoop, *, alone: bool, relaxed: bool = False) -> None:
         self.work = work
         self.loop = loop
         self.alone = alone
+        self.relaxed = relaxed
         self.since = monotonic()
         self.future: asyncio.Future[Any] = loop.create_future()
         self.result: Any = None
@@ -91,14 +93,14 @@ class ConnectionThread:
             self._queue.put(None)
         self._thread.join()
 
-    async def run(self, work: Work, *, alone: bool = False) -> Any:
+    async def run(self, work: Work, *, alone: bool = False, relaxed: bool = False) -> Any:
         """Run `work` on the thread and give its result."""
         loop = asyncio.get_running_loop()
         room = self._room.get(loop)
         if room is None:
             room = self._room.setdefault(loop, asyncio.Semaphore(MAX_WAITING))
         async with room:
-            job = Job(work, loop, alone=alone)
+            job = Job(work, loop, alone=alone, relaxed=relaxed)
             with self._gate:
                 if not self._accepting:
                     raise self._gone()

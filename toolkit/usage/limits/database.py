@@ -112,7 +112,7 @@ class DatabaseCounters:
                 places[demand.slot] = len(statements) + 1
                 statements += _take_budget(demand)
         try:
-            rows = await self._db.write(*statements)
+            rows = await self._db.write(*statements, relaxed=True)
         except NoRoom:
             return None
         return {slot: int(rows[place][0]["level"]) for slot, place in places.items()}
@@ -137,7 +137,7 @@ class DatabaseCounters:
             else:
                 rate = {"key": slot.key, "amount": change.amount, "now": now, "fresh": now + change.amount}
                 statements.append(Statement(_CHANGE_RATE, rate))
-        await self._db.write(*statements)
+        await self._db.write(*statements, relaxed=True)
 
     async def settle(self, admission_id: str, changes: Mapping[Slot, Change]) -> tuple[Statement, ...]:
         """Rows that are this admission's own, so that no two ledger rows wait for each other. See `Counters`."""
