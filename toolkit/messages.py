@@ -137,7 +137,8 @@ class ChatRequest:
         max_tokens: an upper bound on the answer's length; None leaves it to the vendor.
         stop: texts at which the answer ends.
         seed: for vendors that can repeat an answer.
-        extra: what only one vendor has, passed into the body of its request as it is.
+        extra: what only one vendor has, passed into the body of its request as it is. What stands under `"@messages"`,
+            `"@responses"` or `"@chat"` only those are told who are asked on that wire.
         tool_choice: `"required"`: it must ask for one of them; `"none"`: for none; a tool's name: for that one; None
             leaves it to it.
         output: the form that the text of the answer must have, as JSON; None is free text. Only a provider whose

@@ -65,7 +65,8 @@ def whole(answer: Completion, body: Json, request_id: str) -> Json:
     message: Json = {"role": "assistant", "content": answer.message.text or None, "refusal": None, **_thoughts(answer)}
     if answer.message.tool_calls:
         message["tool_calls"] = [_call(call) for call in answer.message.tool_calls]
-    choice = {"index": 0, "message": message, "finish_reason": answer.finish_reason, "logprobs": None}
+    logprobs = _probabilities(answer.message.text, body)
+    choice = {"index": 0, "message": message, "finish_reason": answer.finish_reason, "logprobs": logprobs}
     head = _head("chat.completion", answer, body, request_id)
     return {**head, "choices": [choice], "usage": usage(answer, body)}
 
@@ -76,7 +77,8 @@ def script(answer: Completion, body: Json, request_id: str) -> Script:
     wants_usage = bool((body.get("stream_options") or {}).get("include_usage"))
 
     def chunk(delta: Json, finish_reason: str | None = None) -> bytes:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
+        logprobs = _probabilities(delta.get("content") or "", body)
+        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": logprobs}
         return event({**head, "choices": [choice], **({"usage": None} if wants_usage else {})})
 
     thoughts = [chunk({name: word}) for name, text in _thoughts(answer).items() for word in words(text)]
@@ -197,6 +199,16 @@ def _thoughts(answer: Completion) -> dict[str, str]:
     """What the model thinks aloud, by the field that its vendor says it in: as `Message.opaque` keeps it."""
     thoughts: dict[str, str] = answer.message.opaque.get("chat", {}).get("message", {})
     return thoughts
+
+
+def _probabilities(text: str, body: Json) -> Json | None:
+    """How likely each token was, a word each, where that is asked for."""
+    if not (body.get("logprobs") and text):
+        return None
+    tokens = [
+        {"token": word, "logprob": -0.5, "bytes": list(word.encode()), "top_logprobs": []} for word in words(text)
+    ]
+    return {"content": tokens, "refusal": None}
 
 
 def _call(call: ToolCall) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from toolkit.messages import (
 from toolkit.providers.wire.chat_answer import Answer, embeddings
 from toolkit.providers.wire.chat_batch import ChatBatches
 from toolkit.providers.wire.connection import Connection
+from toolkit.providers.wire.extra import extra_for
 from toolkit.providers.wire.failures import no_answer
 from toolkit.providers.wire.strict import strict
 
@@ -33,6 +34,8 @@ _CHARACTERS_AT_ONCE = 500_000
 """OpenAI takes 300,000 tokens in one request for embeddings, which hold more characters than this in most scripts."""
 
 _OPENAI_NEW: Final = re.compile(r"(?:^|/)(?:o\d|gpt-[5-9])")
+_OPENAI_SPEAKERS: Final = re.compile(r"(?:^|/)(?:chat)?gpt-(?:3|4|\d[\w.]*-chat)")
+"""The names of models that refuse to be told how much to think; of others' it is not known."""
 _OPENAI_THINKERS: Final = re.compile(r"(?:^|/)(?:o\d|gpt-[5-9])(?!.*-chat)")
 
 
@@ -156,7 +159,7 @@ class ChatCompletions:
     def _body(self, request: ChatRequest, model: str) -> Json:
         dialect = self._dialect
         family = self._family or model
-        extra = dict(request.extra)
+        extra = extra_for(_WIRE, request.extra, thinks=not _OPENAI_SPEAKERS.search(family))
         detail = extra.pop("detail", None)
         options = {
             "temperature": None if dialect.thinks(family) else request.temperature,

@@ -12,8 +12,9 @@ from toolkit.messages import ChatRequest, Completion, Delta, Embeddings, Image, 
 from toolkit.providers.wire.claude import takes_prefill, takes_temperature, usual_limit
 from toolkit.providers.wire.claude_schema import claude_schema
 from toolkit.providers.wire.connection import Connection
+from toolkit.providers.wire.extra import extra_for
 from toolkit.providers.wire.failures import error_of_exception
-from toolkit.providers.wire.messages_answer import Answer, blocks_of, call_blocks, text_blocks
+from toolkit.providers.wire.messages_answer import OPAQUE, Answer, blocks_of, call_blocks, text_blocks
 from toolkit.providers.wire.messages_batch import MessageBatches
 
 _MESSAGES: Final = "/v1/messages"
@@ -90,7 +91,8 @@ class Messages:
 
     def _body(self, request: ChatRequest, model: str) -> Json:
         system = "\n\n".join(message.text for message in request.messages if message.role == "system" and message.text)
-        thinking = _part(request.extra, "thinking")
+        extra = extra_for(OPAQUE, request.extra)
+        thinking = _part(extra, "thinking")
         # Anthropic's scale ends at 1, and models that were told to think take none.
         takes_one = takes_temperature(model) and thinking.get("type", "disabled") == "disabled"
         options = {
@@ -99,14 +101,14 @@ class Messages:
             "stop_sequences": list(request.stop) or None,
             **_tools(request),
         }
-        config = {**self._output(request.output), **_part(request.extra, "output_config")}
+        config = {**self._output(request.output), **_part(extra, "output_config")}
         return {
             "model": model,
             # The thoughts count, and the limit must lie above the tokens that were set aside for them.
             "max_tokens": request.max_tokens or usual_limit(model) + thinking.get("budget_tokens", 0),
             "messages": _Conversation(request.messages, model, self._provider).turns(),
             **{name: value for name, value in options.items() if value is not None},
-            **request.extra,
+            **extra,
             **({"output_config": config} if request.output else {}),
         }
 

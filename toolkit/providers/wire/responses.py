@@ -25,6 +25,7 @@ from toolkit.messages import (
 from toolkit.providers.wire.assembly import Assembly
 from toolkit.providers.wire.chat import ChatCompletions
 from toolkit.providers.wire.connection import Connection
+from toolkit.providers.wire.extra import extra_for
 from toolkit.providers.wire.strict import strict
 
 OPAQUE: Final = "responses"
@@ -88,7 +89,8 @@ class Responses:
     def _body(self, request: ChatRequest, model: str) -> Json:
         family = self._family or model
         thinks = bool(_THINKS.search(family)) and "-chat" not in family
-        detail = request.extra.get("detail", "auto")
+        told = extra_for(OPAQUE, request.extra, thinks=thinks)
+        detail = told.pop("detail", "auto")
         first = next((i for i, message in enumerate(request.messages) if message.role != "system"), 0)
         instructions = "\n\n".join(message.text for message in request.messages[:first])
         options = {
@@ -106,7 +108,7 @@ class Responses:
             "store": False,
             **{name: value for name, value in options.items() if value is not None},
         }
-        extra = {name: _joined(body.get(name), value) for name, value in request.extra.items() if name != "detail"}
+        extra = {name: _joined(body.get(name), value) for name, value in told.items()}
         return body | extra
 
     def _items(self, message: Message, model: str, detail: str) -> Iterable[Json]:
