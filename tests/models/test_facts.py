@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from toolkit.models.facts import Facts, can, facts_of
+from toolkit.messages import ChatRequest
+from toolkit.models.facts import Facts, can, facts_of, filled
 from toolkit.models.families import UNKNOWN, Family, family_of
 from toolkit.models.model import Model
 
@@ -154,3 +155,21 @@ def test_every_fact_may_be_said_by_a_row() -> None:
     said = {field.name: True for field in fields(Facts)}
 
     assert facts_of(row("openai", "a-model-nobody-knows", **said)) == Facts(*[True] * len(said))
+
+
+@pytest.mark.parametrize(
+    ("model", "config", "wanted", "asked"),
+    [
+        ("gpt-4o", {}, 32_000, 16_384),
+        ("gpt-4o", {}, 500, 500),
+        ("gpt-4o", {}, None, None),
+        ("gpt-4o", {"max_tokens": 20_000}, None, 16_384),
+        ("my-deployment", {"base_model": "gpt-4o"}, 32_000, 16_384),
+        ("my-model", {"max_output": 1_000}, 32_000, 1_000),
+        ("my-model", {}, 32_000, 32_000),
+    ],
+)
+def test_a_model_is_asked_for_no_longer_an_answer_than_it_can_give(
+    model: str, config: dict[str, Any], wanted: int | None, asked: int | None
+) -> None:
+    assert filled(row("openai", model, **config), ChatRequest((), max_tokens=wanted)).max_tokens == asked

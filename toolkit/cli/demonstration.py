@@ -4,6 +4,7 @@ Everything is the toolkit as it is: the server is a process of its own, the clie
 SDKs make the calls. Only the vendors are stand-ins on this machine, and what they say is written here.
 """
 
+import asyncio
 import re
 import shutil
 import sys
@@ -26,6 +27,7 @@ from toolkit.cli.documents import read_in
 from toolkit.cli.sessions import show_attempts, show_message
 from toolkit.cli.usage import show_usage
 from toolkit.errors import ToolError, ToolkitError
+from toolkit.models.candidates import KEPT_SECONDS
 from toolkit.search.documents import Document
 from toolkit.settings import Settings
 from toolkit.testing.vendors import Fault, VendorServer
@@ -154,7 +156,9 @@ class Demonstration:
         terminal.title("4  A vendor fails, and the next one answers")
         await _enable_vendors(tk, enabled=True)
         chain = ", ".join(f"{model.name} ({model.provider})" for model in await tk.models.chain())
-        terminal.say(f"Two vendors are enabled now, and the running server sees it. The chain: {chain}.")
+        terminal.say(
+            f"Two vendors are enabled now, and half a second later the running server sees it. The chain: {chain}."
+        )
         terminal.say(
             "Both vendors are a stand-in on this machine: it speaks their wire, and what it says is written in the "
             "demo. What calls it is real: their SDKs, the retries, the chain, the ledger, the price list."
@@ -222,6 +226,7 @@ async def _enable_vendors(tk: Toolkit, *, enabled: bool) -> None:
     for provider in _VENDORS:
         for row in await tk.models.list(provider=provider):
             await tk.models.set(row.name, enabled=enabled, by=ORIGIN)
+    await asyncio.sleep(KEPT_SECONDS)  # the server goes by what it read last
 
 
 async def _call(client: Client, tool: str, most_lines: int, **arguments: Any) -> CallToolResult:

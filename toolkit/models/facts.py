@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from toolkit import providers
+from toolkit.messages import ChatRequest
 from toolkit.models.families import family_of
 from toolkit.models.model import Model
 from toolkit.models.pricelist import listed, price_of
@@ -58,6 +59,18 @@ def can(model: Model, *, images: bool, tools: bool) -> bool:
     family = family_of(config.get("base_model", model.model))
     sees, calls = config.get("vision", family.vision), config.get("tools", family.tools)
     return not (images and sees is False) and not (tools and calls is False)
+
+
+def filled(model: Model, request: ChatRequest) -> ChatRequest:
+    """`request` with what the row says where it says nothing itself, and no longer an answer than the model can give.
+
+    Clients that know one vendor's models ask for as much as these can write; another vendor's refuse the request.
+    """
+    request = model.fill(request)
+    if request.max_tokens is None:
+        return request
+    most = model.config.get("max_output") or family_of(model.config.get("base_model", model.model)).max_output
+    return replace(request, max_tokens=most) if most and request.max_tokens > most else request
 
 
 @lru_cache(maxsize=4096)

@@ -15,6 +15,7 @@ from toolkit.models.candidates import Candidates, Fallbacks, too_small_for
 from toolkit.models.catalog import Catalog
 from toolkit.models.connections import Connect, Connections
 from toolkit.models.doors import Doors, KeyHealth, Pass
+from toolkit.models.facts import filled
 from toolkit.models.hedging import SLOWER, hedged, reason
 from toolkit.models.model import Model
 from toolkit.models.outlook import Outlook
@@ -124,9 +125,9 @@ class Router:
         found = await self._candidates.find(request, model, scope, fallbacks, requirements)
 
         async def ask(provider: Provider, asked: Model, limit: float) -> Completion:
-            filled = asked.fill(request)
-            async with self._quotas.of(asked, lambda: tokens_of(filled, asked.model)) as used:
-                completion = await provider.complete(filled, asked.model, timeout=limit)
+            question = filled(asked, request)
+            async with self._quotas.of(asked, lambda: tokens_of(question, asked.model)) as used:
+                completion = await provider.complete(question, asked.model, timeout=limit)
                 used(completion.usage)
                 return completion
 
@@ -366,7 +367,7 @@ class Router:
         """
 
         async def begin(one: Speech) -> Speech:
-            question = shown.ask(one.model.fill(request), anew=providers.last_resort(one.model.provider))
+            question = shown.ask(filled(one.model, request), anew=providers.last_resort(one.model.provider))
             await one.begin(self._connections, question)
             return one
 
