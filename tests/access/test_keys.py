@@ -68,6 +68,17 @@ async def test_a_key_is_revoked_by_name_id_or_beginning_and_what_is_not_clear_is
         await store.revoke("one")
 
 
+async def test_a_key_is_told_of_by_its_id_as_it_is_at_this_moment(db: Database) -> None:
+    here, elsewhere = ApiKeys(db), ApiKeys(db)
+    made, _ = await here.create("laptop")
+    assert await here.get(made.id) == made
+    await elsewhere.revoke("laptop")
+    told = await here.get(made.id)
+    assert told is not None
+    assert told.revoked_at is not None
+    assert await here.get("nothing") is None
+
+
 async def test_callers_are_asked_for_a_key_until_the_last_one_is_forgotten(db: Database) -> None:
     store = ApiKeys(db)
     assert not await store.any()

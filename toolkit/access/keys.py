@@ -106,6 +106,11 @@ class ApiKeys:
             known = self._found[digest] = (monotonic(), await self._noted(ApiKey.from_row(row), at))
         return known[1] if known[1].counts(at) else None
 
+    async def get(self, key_id: str) -> ApiKey | None:
+        """The key of that id, as it is at this moment, also one that counts no more; None if there is none."""
+        row = await self._db.fetch_one("SELECT * FROM api_keys WHERE id = :id", id=key_id)
+        return ApiKey.from_row(row) if row else None
+
     async def list(self, *, user: str | None = None) -> _Keys:
         """Every key, the oldest first, those that count no more among them."""
         rows = await self._db.fetch_all(

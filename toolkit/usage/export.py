@@ -1,8 +1,9 @@
 """Rows of the ledger as flat records, for tables of any kind."""
 
 import csv
+import io
 import json
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from datetime import datetime
 from typing import IO, Any, Final
 
@@ -53,13 +54,24 @@ async def write_csv(records: AsyncIterable[Mapping[str, Any]], out: IO[str]) -> 
         records: as `Ledger.export` gives them.
         out: opened with `newline=""`.
     """
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    number = 0
-    async for record in records:
-        writer.writerow([_cell(record[column]) for column in COLUMNS])
+    number = -1  # the head is no record
+    async for line in csv_lines(records):
+        out.write(line)
         number += 1
     return number
+
+
+async def csv_lines(records: AsyncIterable[Mapping[str, Any]]) -> AsyncGenerator[str, None]:
+    """The same, line by line: the head, then one for each record."""
+    line = io.StringIO(newline="")
+    writer = csv.writer(line)
+    writer.writerow(COLUMNS)
+    yield line.getvalue()
+    async for record in records:
+        line.seek(0)
+        line.truncate()
+        writer.writerow([_cell(record[column]) for column in COLUMNS])
+        yield line.getvalue()
 
 
 async def write_jsonl(records: AsyncIterable[Mapping[str, Any]], out: IO[str]) -> int:

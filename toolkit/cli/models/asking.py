@@ -8,11 +8,8 @@ import click
 from toolkit.cli import terminal
 from toolkit.cli.models.words import state
 from toolkit.cli.run import ORIGIN, database, example, json_output, with_toolkit
-from toolkit.cli.variables import lacks
-from toolkit.errors import ProviderError, ToolkitError
 
 if TYPE_CHECKING:
-    from toolkit.messages import Attempt
     from toolkit.models.catalog import Model
     from toolkit.toolkit import Toolkit
 
@@ -81,42 +78,20 @@ async def _ask_each(tk: "Toolkit", names: tuple[str, ...], timeout: float) -> li
 
 
 async def _ask_one(tk: "Toolkit", row: "Model", timeout: float) -> dict[str, Any]:
-    from toolkit.messages import Caller, ChatRequest, Message  # noqa: PLC0415 - not needed for `toolkit --help`
+    from toolkit.messages import Caller  # noqa: PLC0415 - not needed for `toolkit --help`
+    from toolkit.models.trial import try_out  # noqa: PLC0415 - the same
 
-    result: dict[str, Any] = {
+    trial = await try_out(tk.router, row, tk.settings.environ, timeout=timeout, caller=Caller(origin=ORIGIN))
+    return {
         "name": row.name,
         "model": f"{row.provider}/{row.model}",
         "state": state(row),
         "enabled": row.enabled,
-        "asked": True,
-        "ok": False,
-        "error": None,
-        **dict.fromkeys(("status", "milliseconds", "tokens", "cost_usd")),
-    }
-    if lacking := lacks(row, tk.settings.environ):
-        return {**result, "asked": False, "error": f"set {' and '.join(lacking)}"}
-    question = ChatRequest((Message("user", "Answer with the one word: ready"),))
-    try:
-        reply = await tk.router.complete(question, model=row, timeout=timeout, caller=Caller(origin=ORIGIN))
-    except ToolkitError as error:
-        return {**result, **_failure(error)}
-    return {**result, **_figures(reply.attempts[-1]), "ok": True, "cost_usd": reply.cost_usd}
-
-
-def _failure(error: ToolkitError) -> dict[str, Any]:
-    attempts: tuple[Attempt, ...] = getattr(error, "attempts", ())
-    if attempts:
-        last = attempts[-1]
-        return {**_figures(last), "error": f"{last.error}: {last.message}"}
-    status = error.status if isinstance(error, ProviderError) else None
-    return {"status": status, "error": f"{type(error).__name__}: {error}"}
-
-
-def _figures(attempt: "Attempt") -> dict[str, Any]:
-    cost = attempt.cost_nano_usd
-    return {
-        "status": attempt.status,
-        "milliseconds": round(attempt.milliseconds, 1),
-        "tokens": attempt.usage.total_tokens if attempt.usage else None,
-        "cost_usd": None if cost is None else cost / 1e9,
+        "asked": trial.asked,
+        "ok": trial.ok,
+        "error": trial.error,
+        "status": trial.status,
+        "milliseconds": trial.milliseconds,
+        "tokens": trial.tokens,
+        "cost_usd": trial.cost_usd,
     }
