@@ -17,6 +17,8 @@ from toolkit.errors import ConfigError
 _TEN_YEARS = 315_360_000  # seconds
 Record: TypeAlias = Literal["none", "once", "new_episodes", "all"]
 """Which calls are recorded to a cassette; the words are those of pytest-recording."""
+LogFormat: TypeAlias = Literal["text", "json"]
+"""How the log is written: lines for people, or one JSON object per line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class HttpSettings:
         allowed_origins: web pages that may call, `https://host` or with a port, beside those of this machine.
         trusted_proxies: addresses and networks whose `X-Forwarded-*` headers are believed.
         max_body_mb: megabytes (2^20 bytes) of a request's body, at most.
+        grace_seconds: how long requests under way may still take when the server is told to end. A container is killed
+            30 seconds after it was told, where nobody says otherwise, and the database is to be closed by then.
     """
 
     api_keys: tuple[str, ...] = field(default=(), repr=False)
@@ -44,6 +48,7 @@ class HttpSettings:
     allowed_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     max_body_mb: int = 4
+    grace_seconds: int = 20
 
     @property
     def asks(self) -> bool:
@@ -67,6 +72,7 @@ class HttpSettings:
             allowed_origins=tuple(map(_origin, _words(env, "TOOLKIT_ALLOWED_ORIGINS"))),
             trusted_proxies=tuple(map(_proxy, _words(env, "TOOLKIT_TRUSTED_PROXIES"))),
             max_body_mb=_whole(env, "TOOLKIT_MAX_BODY_MB", default=4, least=1, most=1024),
+            grace_seconds=_whole(env, "TOOLKIT_GRACE_SECONDS", default=20, least=0, most=3600),
         )
 
 
@@ -100,6 +106,8 @@ class Settings:
         record: `none`, `once`, `new_episodes` or `all`: which calls are recorded.
         prompts_dir: a folder of the user's own prompts, None without one.
         log_level: a level of Python's logging.
+        log_format: `text` or `json`.
+        log_content: the log also has the beginnings of what is asked and answered over HTTP.
         slow_query_ms: milliseconds from which on a statement to the database is logged as slow; 0 is never.
         http: who may call over HTTP.
         environ: the whole environment, for the names that models' rows refer to.
@@ -129,6 +137,8 @@ class Settings:
     record: Record = "none"
     prompts_dir: Path | None = None
     log_level: str = "WARNING"
+    log_format: LogFormat = "text"
+    log_content: bool = False
     slow_query_ms: int = 500
     http: HttpSettings = field(default_factory=HttpSettings)
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -170,6 +180,8 @@ class Settings:
             record=_record(env.get("TOOLKIT_RECORD") or "none"),
             prompts_dir=_path(env, "TOOLKIT_PROMPTS_DIR"),
             log_level=_level(env.get("TOOLKIT_LOG_LEVEL") or "WARNING"),
+            log_format=_log_format(env.get("TOOLKIT_LOG_FORMAT") or "text"),
+            log_content=env.get("TOOLKIT_LOG_CONTENT") == "1",
             slow_query_ms=_whole(env, "TOOLKIT_SLOW_QUERY_MS", default=500, least=0),
             http=HttpSettings.from_env(env),
             environ=env,
@@ -296,3 +308,11 @@ def _level(text: str) -> str:
     if text.upper() not in levels:
         raise ConfigError(f"TOOLKIT_LOG_LEVEL is {text!r}; it must be one of {', '.join(levels)}.")
     return text.upper()
+
+
+def _log_format(text: str) -> LogFormat:
+    for word in get_args(LogFormat):
+        if text.lower() == word:
+            known: LogFormat = word
+            return known
+    raise ConfigError(f"TOOLKIT_LOG_FORMAT is {text!r}; it must be text or json.")

@@ -32,6 +32,7 @@ _EXTRAS: Mapping[str, tuple[str, ...]] = {
     "notebook": ("ipywidgets", "ipykernel", "markdown_it", "nh3"),
     "bedrock": ("boto3",),
     "vertex": ("google.auth",),
+    "otel": ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"),
 }
 
 

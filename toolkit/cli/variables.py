@@ -46,6 +46,9 @@ SETTINGS = (
     "TOOLKIT_PROMPTS_DIR",
     "TOOLKIT_SLOW_QUERY_MS",
     "TOOLKIT_LOG_LEVEL",
+    "TOOLKIT_LOG_FORMAT",
+    "TOOLKIT_LOG_CONTENT",
+    "TOOLKIT_GRACE_SECONDS",
 )
 """What the toolkit reads beside DATABASE_URL; docs/configuration.md explains each."""
 

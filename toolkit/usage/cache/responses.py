@@ -59,6 +59,8 @@ class ResponseCache:
 
     Attributes:
         last_failure: why it failed the last time, in one sentence; None if it did not.
+        hits: how many questions found an answer since the start, also one that somebody else was just making.
+        misses: how many did not.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class ResponseCache:
         self._cannot_embed = False
         self._said, self._said_at = "", 0.0
         self.last_failure: str | None = None
+        self.hits = self.misses = 0
 
     def key(self, request: ChatRequest, asked: Mapping[str, Any]) -> CacheKey:
         """The key of `request`; see `key_of`."""
@@ -118,12 +121,15 @@ class ResponseCache:
         asking = Asking(key, ttl, prompt, time.monotonic() + within, refresh)
         found = await self._first_look(asking)
         if found:
+            self.hits += 1
             yield Flight(found)
             return
         making = await self._join(asking)
         if isinstance(making, Cached):
+            self.hits += 1
             yield Flight(making)
             return
+        self.misses += 1
         if making.leased:
             making.renewing = asyncio.create_task(self._renew(key, making))
         try:

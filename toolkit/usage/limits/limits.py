@@ -1,6 +1,7 @@
 """Who may ask how much, and spend how much: asked before a request is made, and told afterwards what it came to."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from toolkit.usage.limits.database import DatabaseCounters
 from toolkit.usage.limits.gcra import MINUTE, Demand, Slot, micros, rate, share
 from toolkit.usage.limits.line import Line
 from toolkit.usage.limits.redis import RedisCounters
-from toolkit.usage.limits.refusal import refusal
+from toolkit.usage.limits.refusal import lack_of, refusal
 from toolkit.usage.limits.rule import EACH, MOST_NAME, Kind, Limit, LimitStatus, Unit, checked
 
 Tokens: TypeAlias = int | Callable[[], int]
@@ -59,6 +60,9 @@ class Limits:
         usd_per_day: what all together may spend in a day, unless a row says otherwise; None is no limit.
         redis: where the counters are instead.
 
+    Attributes:
+        refused: how many requests of this process had no room since the start, by whose limit and of what it was.
+
     Raises:
         ConfigError: a value that no limit can have.
     """
@@ -77,6 +81,7 @@ class Limits:
         self._rules = rules.Rules(db, each + total)
         self._counters: Counters = RedisCounters(redis) if redis else DatabaseCounters(db)
         self._line = Line(self._counters)
+        self.refused: Counter[tuple[str, Unit]] = Counter()
 
     async def set(
         self,
@@ -218,6 +223,21 @@ class Limits:
             shown.append(LimitStatus(kind, name, unit, most, left, whole_at, unpriced))
         return shown
 
+    def seen(self, *, user: str | None = None, origin: str | None = None) -> Sequence[LimitStatus]:
+        """What was left of a user's and an origin's rates when this process last asked for them; nothing is read.
+
+        What other processes took since then is not in it, nor is a rate that was not asked for yet.
+        """
+        found, at = self._rules.last, now()
+        shown = []
+        names: list[tuple[Kind, str]] = [("user", user or ""), ("origin", origin or "")]
+        for kind, name in names:
+            limit = rules.of(found, kind, name)
+            for slot, unit, most in _meters(limit, kind, name, at) if limit else ():
+                if unit != "usd" and (level := self._line.seen.get(slot)) is not None:
+                    shown.append(LimitStatus(kind, name, unit, most, *_left(slot, most, level, at), 0))
+        return shown
+
     async def sweep(self, limit: int = 1000) -> int:
         """Delete counters that say nothing any more, at most `limit`; gives their number.
 
@@ -262,6 +282,7 @@ class Limits:
         if not demands and not budgets:
             return None
         if demands and (lack := await self._line.take(demands, _checked_wait(wait))):
+            self.refused[lack_of(lack)] += 1
             raise refusal(lack, at)
         per_minute = tuple((demand.slot.key, demand.per_minute) for demand in demands if _is_tokens(demand))
         return Admission(new_id(), count, cost, per_minute, tuple(slot for slot, _ in budgets))

@@ -62,6 +62,9 @@ class Line:
     All that came while a decision was under way are decided next, in one write: what fits by what was last known of
     the counters is taken as one sum, or not at all. Whom it lets in was let in by the counters themselves, and whom
     it refuses is refused by what they said in the same round.
+
+    Attributes:
+        seen: where counters stood when this process last heard of them, with its own corrections: to be shown.
     """
 
     def __init__(self, counters: Counters) -> None:
@@ -69,6 +72,7 @@ class Line:
         self._places: deque[Place] = deque()
         self._changes: dict[Slot, Change] = {}
         self._known: dict[Slot, int] = {}
+        self.seen: dict[Slot, int] = {}
         self._work: asyncio.Task[None] | None = None
         self._more = asyncio.Event()
         self._corrected = asyncio.Event()
@@ -142,8 +146,10 @@ class Line:
         if not self._changes:
             return
         changes, self._changes = self._changes, {}
-        for slot in changes:
+        for slot, change in changes.items():
             self._known.pop(slot, None)
+            if slot in self.seen:
+                self.seen[slot] += change.amount
         try:
             await self._counters.change(changes, micros(moment()))
         except Exception as error:  # noqa: BLE001 - the answer is there, and its estimate stands instead
@@ -235,7 +241,9 @@ class Line:
     def _remember(self, levels: Mapping[Slot, int]) -> None:
         if len(self._known) > _REMEMBERED:
             self._known.clear()
+            self.seen.clear()
         self._known.update(levels)
+        self.seen.update(levels)
 
 
 def _worst(demands: Sequence[Demand], levels: Mapping[Slot, int], now: int) -> Lack:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from toolkit.errors import BudgetExceeded, RateLimited
 from toolkit.usage.limits.gcra import MINUTE
 from toolkit.usage.limits.line import Lack
+from toolkit.usage.limits.rule import Unit
 
 _LEAST = 0.001  # seconds
 
@@ -15,6 +16,14 @@ def refusal(lack: Lack, now: datetime) -> RateLimited | BudgetExceeded:
     if lack.demand.is_rate:
         return _rate(lack)
     return _budget(lack, now)
+
+
+def lack_of(lack: Lack) -> tuple[str, Unit]:
+    """Whose limit it was, `user`, `origin`, `model` or `total`, and of what."""
+    if lack.demand.is_rate:
+        unit, kind, _ = lack.demand.slot.key.split(":", 2)
+        return kind, "requests" if unit == "rpm" else "tokens"
+    return lack.demand.slot.key.split(":", 1)[0], "usd"
 
 
 def _rate(lack: Lack) -> RateLimited:

@@ -41,6 +41,11 @@ class Rules:
         self._until = 0.0
         self._reading = asyncio.Lock()
 
+    @property
+    def last(self) -> Found:
+        """The rules as they were read last, however long ago."""
+        return self._found
+
     def known(self) -> Found | None:
         """The rules, if they were read within the last second; it costs next to nothing."""
         return self._found if monotonic() < self._until else None
