@@ -10,9 +10,10 @@ import click
 
 import toolkit
 from mcp_server import address
-from mcp_server.operations.logs import log_to_stderr
+from mcp_server.operations.collecting import exporting
+from mcp_server.operations.logs import announce, log_to_stderr
 from toolkit.errors import ToolkitError
-from toolkit.settings import HttpSettings, Settings
+from toolkit.settings import Settings
 
 if TYPE_CHECKING:
     from mcp.server import Server
@@ -40,10 +41,11 @@ def main(db: str | None, http: str | None, tools: str | None, read_only: bool) -
     """Serve the toolkit to an agent host over MCP."""
     try:
         settings = Settings.from_env(database_url=db)
-        log_to_stderr(settings.log_level)
+        log_to_stderr(settings.log_level, settings.log_format)
         if http:
             address.parsed(http)  # told before anything is imported
-        told = asyncio.run(_serve(settings, settings.tools if tools is None else tools, read_only, http))
+        with exporting(settings.environ):
+            told = asyncio.run(_serve(settings, settings.tools if tools is None else tools, read_only, http))
     except ToolkitError as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
@@ -75,23 +77,22 @@ async def _serve(settings: Settings, tools: str, read_only: bool, http: str | No
                     "Waiting for an agent host on standard input; `toolkit config` says how to name it.", err=True
                 )
             return await serve_stdio(server)
-        return await _serve_http(server, house, settings.http, http)
+        return await _serve_http(server, house, settings, http)
     finally:
         await house.close()
 
 
-async def _serve_http(
-    server: "Server[Any]", house: "House", settings: HttpSettings, http: str
-) -> signal.Signals | None:
+async def _serve_http(server: "Server[Any]", house: "House", settings: Settings, http: str) -> signal.Signals | None:
     from mcp_server.app import create_app, serve_http  # noqa: PLC0415 - only one of the two transports is used
     from mcp_server.bearer import must_ask  # noqa: PLC0415 - the same
 
     public = address.is_public(http)
-    if public and not settings.asks:
+    if public and not settings.http.asks:
         await must_ask(house, http)
     listening = address.listen(http)
-    click.echo(f"Serving MCP at {address.url(listening)}/mcp", err=True)
-    return await serve_http(create_app(server, house, settings, public=public), listening, settings.trusted_proxies)
+    announce(f"Serving MCP at {address.url(listening)}/mcp", settings.log_format)
+    app = create_app(server, house, settings.http, public=public, log_content=settings.log_content)
+    return await serve_http(app, listening, settings.http)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ class House:
         self._assemble = assemble
         self.has_keys: bool | None = None
         self._resumed = False
+        self._curious: list[Callable[[Toolkit], object]] = []
         self._furnishing = asyncio.Lock()
         self.furnished = asyncio.Event()
 
@@ -43,7 +44,17 @@ class House:
         Raises:
             ConfigError: a setting cannot be used as written.
         """
-        return self._assemble()
+        tk = self._assemble()
+        for hear in self._curious:
+            hear(tk)
+        return tk
+
+    def tell(self, hear: "Callable[[Toolkit], object]") -> None:
+        """Give `hear` the toolkit as soon as there is one, before it is opened."""
+        if "toolkit" in self.__dict__:
+            hear(self.toolkit)
+        else:
+            self._curious.append(hear)
 
     async def furnish(self) -> None:
         """Have the tools of others before tools are listed: of a file, of packages, of a folder of prompts.

@@ -18,7 +18,7 @@ from mcp_server.changes import Changes
 from mcp_server.completions import Completions
 from mcp_server.house import House
 from mcp_server.instructions import USUAL, instructions
-from mcp_server.operations.tracing import where_collected
+from mcp_server.operations import tracing
 from mcp_server.presets import Offer
 from mcp_server.prompts import Prompts
 from mcp_server.resources import Resources
@@ -79,7 +79,8 @@ def create_server(house: House, offer: Offer | None = None) -> Server[Any]:
     server.add_notification_handler("notifications/initialized", NotificationParams, subscriptions.met)
     server.extensions[apps.EXTENSION] = {}
     tasks.join(server)
-    where_collected(server)
+    tracing.where_collected(server)
+    house.tell(lambda tk: tk.usage.watchers.add(tracing.hear))
     return server
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -53,8 +54,9 @@ def over_http(
         assert process.stderr
         try:
             said = process.stderr.readline()
-            assert said.startswith("Serving MCP at http://"), said + process.stderr.read()
-            yield process, said.split()[-1].removesuffix("/mcp")
+            found = re.search(r"Serving MCP at (http://\S+)/mcp\b", said)
+            assert found, said + process.stderr.read()
+            yield process, found[1]
         finally:
             process.kill()
 
