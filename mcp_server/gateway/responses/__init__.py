@@ -1,0 +1,1 @@
+"""OpenAI's Responses, spoken to its clients: any model of the table answers behind them."""
