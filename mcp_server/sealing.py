@@ -41,10 +41,11 @@ class Sealer:
         self._audience = audience
 
     @classmethod
-    def of(cls, environ: Mapping[str, str]) -> "Sealer":
+    def of(cls, environ: Mapping[str, str], *, seconds: float = SECONDS, audience: str = "toolkit") -> "Sealer":
         """The sealer of all replicas that share `TOOLKIT_SECRET_KEY`, or of this process alone."""
         secret = environ.get("TOOLKIT_SECRET_KEY")
-        return cls([hmac.digest(secret.encode(), _PURPOSE, "sha256")] if secret else [])
+        keys = [hmac.digest(secret.encode(), _PURPOSE, "sha256")] if secret else []
+        return cls(keys, seconds=seconds, audience=audience)
 
     def seal(self, state: Mapping[str, Any], *, about: Any = None) -> str:
         """A text that only `unseal` opens.

@@ -47,7 +47,7 @@ def run(elsewhere: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_wheel_holds_every_migration_every_prompt_and_the_embedder(wheel: Path) -> None:
+def test_the_wheel_holds_every_migration_prompt_and_page_and_the_embedder(wheel: Path) -> None:
     names = set(ZipFile(wheel).namelist())
     migrations = {f"toolkit/migrations/{p.name}" for p in (ROOT / "migrations").glob("*.sql")}
     prompts = {f"toolkit/prompts/{p.name}" for p in (ROOT / "toolkit/prompts").glob("*.md")}
@@ -55,7 +55,9 @@ def test_the_wheel_holds_every_migration_every_prompt_and_the_embedder(wheel: Pa
     assert prompts
     folder = "toolkit/providers/bundled/minilm"
     embedder = {f"{folder}/{name}" for name in ("all-MiniLM-L6-v2.int8.onnx", "tokenizer.json", "README.md")}
-    assert migrations | prompts | embedder | {"toolkit/py.typed"} <= names
+    pages = {p.relative_to(ROOT).as_posix() for p in (ROOT / "mcp_server/admin").glob("[st]*/*.*")}
+    assert {"mcp_server/admin/templates/llms.html", "mcp_server/admin/static/admin.css"} <= pages
+    assert migrations | prompts | embedder | pages | {"toolkit/py.typed"} <= names
 
 
 def test_the_wheel_holds_no_test(wheel: Path) -> None:

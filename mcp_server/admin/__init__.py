@@ -1,1 +1,4 @@
-"""The pages on which people manage models, and see what they did and cost."""
+"""The pages on which people manage models, look at what was used, read conversations and make keys.
+
+Made on the server, whole without JavaScript. Every change goes through the toolkit; nothing is kept here.
+"""

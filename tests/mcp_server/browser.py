@@ -1,4 +1,4 @@
-"""A real browser without a window, driven by its own protocol, and a host in it that shows a panel."""
+"""A real browser without a window, driven by its own protocol: pages in it, and a host that shows a panel."""
 
 import asyncio
 import base64
@@ -38,26 +38,33 @@ panel.srcdoc = {panel};
 </script>
 """
 
+_KEYS = {
+    "Tab": (9, ""),
+    "Enter": (13, "\r"),
+    "Escape": (27, ""),
+    "Space": (32, " "),
+    "ArrowDown": (40, ""),
+    "Backspace": (8, ""),
+}
+"""Keys by name: their number, and what they type."""
+
 CallTool = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
-class Panel:
-    """A panel, shown by a host in the browser.
+class Tab:
+    """A page in the browser.
 
     Args:
         connection: to the browser.
         session: of the tab, as the browser's protocol calls it.
-        call: what the host does when the panel calls a tool; gives a result as JSON.
     """
 
-    def __init__(self, connection: aiohttp.ClientWebSocketResponse, session: str, call: CallTool) -> None:
+    def __init__(self, connection: aiohttp.ClientWebSocketResponse, session: str) -> None:
         self._connection = connection
         self._session = session
-        self._call = call
         self._number = 0
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._contexts: dict[str, int] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
         self.log: list[str] = []
 
     async def send(self, method: str, **params: Any) -> Any:
@@ -81,32 +88,50 @@ class Panel:
                 context = params["context"]
                 self._contexts[context["auxData"]["frameId"]] = context["id"]
             elif data.get("method") == "Runtime.bindingCalled":
-                task = asyncio.create_task(self._answer(json.loads(params["payload"])))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self.called(json.loads(params["payload"]))
             elif data.get("method") in ("Runtime.exceptionThrown", "Log.entryAdded", "Page.javascriptDialogOpening"):
                 self.log.append(json.dumps(params))
 
-    async def _answer(self, request: Mapping[str, Any]) -> None:
-        result = await self._call(request["params"]["name"], request["params"]["arguments"])
-        await self.tell(id=request["id"], result=result)
+    def called(self, request: Mapping[str, Any]) -> None:
+        """The page calls a function of ours."""
+        raise NotImplementedError(request)
 
-    async def show(self, host: Path) -> None:
-        """Open the host's page, and wait until the panel has shaken hands."""
+    async def begin(self, *, scheme: str, width: int) -> None:
+        """Make the window what a user has, and hear what goes wrong in it."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        await self.send("Emulation.setEmulatedMedia", features=features)
+        size = {"width": width, "height": 700, "deviceScaleFactor": 1, "mobile": False}
+        await self.send("Emulation.setDeviceMetricsOverride", **size)
         for domain in ("Page", "Runtime", "Log"):
             await self.send(f"{domain}.enable")
-        await self.send("Runtime.addBinding", name="callServer")
-        await self.send("Page.navigate", url=host.as_uri())
-        await self.until("heard.some((each) => each.method === 'ui/notifications/initialized')", within="host")
 
-    async def tell(self, **message: Any) -> None:
-        """Have the host send the panel a message."""
-        await self.evaluate(f"tell({json.dumps(message)})", within="host")
+    async def go(self, url: str) -> None:
+        """Open a page, and wait until it is there."""
+        await self.evaluate("window.left = true")
+        await self.send("Page.navigate", url=url)
+        await self.arrived()
 
-    async def evaluate(self, code: str, *, within: str = "panel") -> Any:
-        """What JavaScript gives, in the `panel` or in the `host` around it."""
+    async def arrived(self) -> None:
+        """Wait until the page on which `window.left` was set has gone, and the next one is there."""
+        await self.until("!window.left && document.readyState === 'complete'")
+
+    async def press(self, *keys: str) -> None:
+        """Press keys of the keyboard, one after another: by name, or characters."""
+        for key in keys:
+            named = _KEYS.get(key)
+            if named is None:
+                await self.send("Input.insertText", text=key)
+                continue
+            code, text = named
+            await self.send(
+                "Input.dispatchKeyEvent", type="keyDown", key=key, code=key, windowsVirtualKeyCode=code, text=text
+            )
+            await self.send("Input.dispatchKeyEvent", type="keyUp", key=key, code=key, windowsVirtualKeyCode=code)
+
+    async def evaluate(self, code: str, *, within: str = "page") -> Any:
+        """What JavaScript gives, in the `page`, or in the `panel` that it shows."""
         tree = (await self.send("Page.getFrameTree"))["frameTree"]
-        frame = tree["frame"] if within == "host" else tree["childFrames"][0]["frame"]
+        frame = tree["childFrames"][0]["frame"] if within == "panel" else tree["frame"]
         context = self._contexts[frame["id"]]
         answer = await self.send(
             "Runtime.evaluate", expression=code, contextId=context, returnByValue=True, awaitPromise=True
@@ -114,7 +139,7 @@ class Panel:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
-    async def until(self, code: str, *, within: str = "panel") -> None:
+    async def until(self, code: str, *, within: str = "page") -> None:
         """Wait until JavaScript gives something that is true."""
         async with asyncio.timeout(20):
             while True:
@@ -129,12 +154,59 @@ class Panel:
         found: list[str] = await self.evaluate(code)
         return found
 
-    async def picture(self, path: Path) -> None:
-        """Keep what is seen as a PNG."""
-        size = await self.evaluate("panel.getBoundingClientRect().bottom", within="host")
+    async def picture(self, path: Path, *, height: str = "document.documentElement.scrollHeight") -> None:
+        """Keep what is seen as a PNG, as high as JavaScript says."""
+        size = await self.evaluate(height, within="host")
         clip = {"x": 0, "y": 0, "width": await self.evaluate("innerWidth"), "height": size, "scale": 1}
         shot = await self.send("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(shot["data"]))  # noqa: ASYNC240 - nobody waits for it
+
+
+class Panel(Tab):
+    """A panel, shown by a host in the browser.
+
+    Args:
+        connection: to the browser.
+        session: of the tab, as the browser's protocol calls it.
+        call: what the host does when the panel calls a tool; gives a result as JSON.
+    """
+
+    def __init__(self, connection: aiohttp.ClientWebSocketResponse, session: str, call: CallTool) -> None:
+        super().__init__(connection, session)
+        self._call = call
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def called(self, request: Mapping[str, Any]) -> None:
+        """The panel calls a tool."""
+        task = asyncio.create_task(self._answer(request))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, request: Mapping[str, Any]) -> None:
+        result = await self._call(request["params"]["name"], request["params"]["arguments"])
+        await self.tell(id=request["id"], result=result)
+
+    async def show(self, host: Path) -> None:
+        """Open the host's page, and wait until the panel has shaken hands."""
+        await self.send("Runtime.addBinding", name="callServer")
+        await self.send("Page.navigate", url=host.as_uri())
+        await self.until("heard.some((each) => each.method === 'ui/notifications/initialized')", within="host")
+
+    async def tell(self, **message: Any) -> None:
+        """Have the host send the panel a message."""
+        await self.evaluate(f"tell({json.dumps(message)})", within="host")
+
+    async def evaluate(self, code: str, *, within: str = "panel") -> Any:
+        """What JavaScript gives, in the `panel` or in the `host` around it."""
+        return await super().evaluate(code, within=within)
+
+    async def until(self, code: str, *, within: str = "panel") -> None:
+        """Wait until JavaScript gives something that is true."""
+        await super().until(code, within=within)
+
+    async def picture(self, path: Path, *, height: str = "panel.getBoundingClientRect().bottom") -> None:
+        """Keep what is seen as a PNG."""
+        await super().picture(path, height=height)
 
 
 class Browser:
@@ -174,28 +246,47 @@ class Browser:
         host = self._folder / f"host{self._shown}.html"
         embedded = json.dumps(guarded).replace("</", "<\\/")
         host.write_text(_HOST.format(context=json.dumps(dict(context or {})), panel=embedded), encoding="utf-8")
+        async with self._target() as (connection, session):
+            panel = Panel(connection, session, call)
+            async with _listening(panel):
+                await panel.begin(scheme=scheme, width=width)
+                await panel.show(host)
+                yield panel
+
+    @asynccontextmanager
+    async def tab(self, url: str, *, scheme: str = "light", width: int = 1200) -> AsyncIterator[Tab]:
+        """A page of a server of this machine, in a tab of its own; the arguments as of `panel`."""
+        async with self._target() as (connection, session):
+            tab = Tab(connection, session)
+            async with _listening(tab):
+                await tab.begin(scheme=scheme, width=width)
+                await tab.go(url)
+                yield tab
+
+    @asynccontextmanager
+    async def _target(self) -> AsyncIterator[tuple[aiohttp.ClientWebSocketResponse, str]]:
         connection = await self._connect()
         target = (await _ask(connection, 1, "Target.createTarget", url="about:blank"))["targetId"]
         attached = await _ask(connection, 2, "Target.attachToTarget", targetId=target, flatten=True)
-        panel = Panel(connection, attached["sessionId"], call)
-        listening = asyncio.create_task(panel.listen())
         try:
-            features = [{"name": "prefers-color-scheme", "value": scheme}]
-            await panel.send("Emulation.setEmulatedMedia", features=features)
-            await panel.send(
-                "Emulation.setDeviceMetricsOverride", width=width, height=700, deviceScaleFactor=1, mobile=False
-            )
-            await panel.show(host)
-            yield panel
+            yield connection, attached["sessionId"]
         finally:
-            await panel.send("Page.close")
-            listening.cancel()
             await connection.close()
 
 
 @asynccontextmanager
+async def _listening(tab: Tab) -> AsyncIterator[None]:
+    listening = asyncio.create_task(tab.listen())
+    try:
+        yield
+    finally:
+        await tab.send("Page.close")
+        listening.cancel()
+
+
+@asynccontextmanager
 async def browser(folder: Path) -> AsyncIterator[Browser]:
-    """A browser that has everything in `folder`, and no network."""
+    """A browser that has everything in `folder`, and no network but this machine."""
     assert CHROMIUM
     process = await asyncio.create_subprocess_exec(
         CHROMIUM,
@@ -208,7 +299,7 @@ async def browser(folder: Path) -> AsyncIterator[Browser]:
         "--disable-component-update",
         "--disable-sync",
         "--disable-features=IsolateSandboxedIframes",
-        "--host-resolver-rules=MAP * ~NOTFOUND",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
         "--remote-debugging-port=0",
         f"--user-data-dir={folder / 'profile'}",
         "about:blank",
