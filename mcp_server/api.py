@@ -10,11 +10,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import toolkit
+from mcp_server.admin import pages
+from mcp_server.gateway import chat, embeddings, models
+from mcp_server.gateway.messages import routes as messages
+from mcp_server.gateway.responses import routes as responses
 from mcp_server.house import House
 from mcp_server.refusals import Refusal, refusal_of
+from mcp_server.rest import ROUTERS
 from toolkit.errors import ToolkitError
 
-_ROUTERS: Final[Sequence[APIRouter]] = ()
+_ROUTERS: Final[Sequence[APIRouter]] = (
+    chat.router,
+    embeddings.router,
+    models.router,
+    responses.router,
+    messages.router,
+    *ROUTERS,
+    pages.router,
+)
 """The routers of all rooms, in the order in which the documentation shows them."""
 
 _MOST_COMPLAINTS: Final = 5
@@ -32,6 +45,7 @@ def create_api(house: House) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # operations/ sees to it, for every route
         exception_handlers={
             ToolkitError: _refused,
             Refusal: _refused,

@@ -12,9 +12,11 @@ from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import PlainTextResponse
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mcp_server.refusals import Refusal
 from toolkit.settings import HttpSettings
 
 BODY_SECONDS: Final = 30.0
@@ -105,11 +107,11 @@ class Bodies:
             async with asyncio.timeout(self._seconds):
                 come = await self._read(receive) if int(declared) <= self._most else None
         except TimeoutError:
-            await _hang_up("The body took too long to come.", 408)(scope, receive, send)
+            await _hang_up(scope, "The body took too long to come.", 408, "body_timeout")(scope, receive, send)
             return
         if come is None:
             text = f"The body is larger than {self._most >> 20} MB; TOOLKIT_MAX_BODY_MB says how large it may be."
-            await _hang_up(text, 413)(scope, receive, send)
+            await _hang_up(scope, text, 413, "body_too_large")(scope, receive, send)
             return
 
         async def again() -> Message:
@@ -133,5 +135,7 @@ class Bodies:
                 return come
 
 
-def _hang_up(text: str, status: int) -> PlainTextResponse:
-    return PlainTextResponse(text, status, {"Connection": "close"})
+def _hang_up(scope: Scope, text: str, status: int, code: str) -> Response:
+    response = Refusal(status, text, code).response(Request(scope))
+    response.headers["Connection"] = "close"
+    return response

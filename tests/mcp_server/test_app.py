@@ -93,7 +93,7 @@ async def test_a_signal_ends_it_within_the_grace_though_a_call_is_under_way(
     database: str, tmp_path: Path, era: str, number: int, code: int
 ) -> None:
     marks = tmp_path / "marks"
-    with over_http(database, command=MISBEHAVING) as (process, url):
+    with over_http(database, command=MISBEHAVING, env={"TOOLKIT_GRACE_SECONDS": "1"}) as (process, url):
         async with Client(f"{url}/mcp", mode=ERAS[era]) as client:
             call = asyncio.create_task(client.call_tool("wait", {"marks": str(marks)}))
             await says(marks, "begun")

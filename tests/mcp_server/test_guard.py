@@ -75,7 +75,7 @@ def _get(path: str, host: str, *, server: str) -> int:
         "server": (server, 8080),
         "client": ("10.9.9.9", 1),
     }
-    asyncio.run(app(scope, receive, send))  # type: ignore[arg-type]
+    asyncio.run(app(scope, receive, send))
     status: int = sent[0]["status"]
     return status
 
