@@ -6,19 +6,34 @@ BIN := $(VENV)/bin
 DEMO := $(VENV)/.demo
 TEST := $(VENV)/.test
 NODE := tests/mcp_server/conformance
+# Set, every process of the tests would compile each module anew.
+export PYTHONDONTWRITEBYTECODE :=
+PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test check fast mcpb clean
+.PHONY: demo test lint types tests cover mcpb fast clean
 .DELETE_ON_ERROR:
 
 demo: $(DEMO)
 	@$(BIN)/toolkit demo
 
+# The types are checked beside the tests, which wait for databases and other processes now and then.
 test: $(TEST)
-	@rm -f .coverage .coverage.*
+	@$(MAKE) --no-print-directory --jobs 2 lint types tests
+
+lint:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types:
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 4 --dist loadfile --cov --cov-report=
+
+tests:
+	$(PYTEST)
+
+# It takes half as long again as the tests alone.
+cover: $(TEST)
+	@rm -f .coverage .coverage.*
+	$(PYTEST) --cov --cov-report=
 	$(BIN)/coverage report
 
 mcpb: $(DEMO)
@@ -39,7 +54,8 @@ $(DEMO): pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(TEST): pyproject.toml constraints.txt tests/pgbouncer.py $(NODE)/node.py $(NODE)/package-lock.json | $(VENV)/bin/python
 	@echo "Setting up $(VENV) for the tests ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@-$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib
 	@$(BIN)/python -m tests.pgbouncer
 	@$(BIN)/python -m tests.mcp_server.conformance.node
 	@touch $@ $(DEMO)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +20,20 @@ from toolkit.db.migrate import default_folder, load, tables
 from toolkit.settings import Settings
 
 _server = pytest.StashKey[PostgresServer]()
+
+# Begun last, one of these would run alone at the end. Of the others, those with most tests take longest.
+_LONG = (
+    "tests/benchmarks/",
+    "tests/cli/test_demo.py",
+    "tests/db/test_kill.py",
+    "tests/jobs/test_killed.py",
+    "tests/mcp_server/conformance/",
+    "tests/mcp_server/test_processes.py",
+    "tests/mcp_server/test_stdio.py",
+    "tests/notebooks/test_notebooks.py",
+    "tests/test_stores_stateful.py",
+    "tests/testing/test_plugin.py",
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,6 +53,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if server := config.stash.get(_server, None):
         server.remove()
         del os.environ["TEST_PG_DSN"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest; with --no-loadscope-reorder xdist hands them out in this order."""
+    files = Counter(_file(item) for item in items)
+    items.sort(key=lambda item: (not _file(item).startswith(_LONG), -files[_file(item)]))
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +107,10 @@ async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "postgres":
         await (await _emptied(url)).close()
     return url
+
+
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
 
 
 def _url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
