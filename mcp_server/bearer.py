@@ -30,6 +30,7 @@ RESOURCE: Final = "/mcp"
 METADATA: Final = "/.well-known/oauth-protected-resource"
 
 _OPEN = frozenset({"/health", METADATA, METADATA + RESOURCE, "/docs", "/openapi.json"})  # nobody is asked
+_OPEN_BELOW = "/docs/"
 _FREE = frozenset({"/health/ready"})  # says more to who may know it
 _PAGES = "/admin"  # a browser sends no token; the pages ask by themselves
 _SCOPES = {"/metrics": frozenset({ADMIN})}  # everywhere else any scope will do; a tool asks for more
@@ -60,7 +61,7 @@ class Bearer:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        refusal = None if scope["path"] in _OPEN else await self._identify(Request(scope))
+        refusal = None if _is_open(scope["path"]) else await self._identify(Request(scope))
         await (refusal or self._app)(scope, receive, send)
 
     async def _identify(self, request: Request) -> Response | None:
@@ -106,6 +107,11 @@ class Bearer:
 
     def _unknown(self) -> Caller:
         return NOBODY if self._always or self._house.has_keys is not False else LOCAL
+
+
+def _is_open(path: str) -> bool:
+    """Whether nobody is asked who calls."""
+    return path in _OPEN or path.startswith(_OPEN_BELOW)
 
 
 def _token(request: Request) -> str | None:

@@ -81,11 +81,14 @@ def test_every_command_shown_is_one_that_exists() -> None:
         line[2:].split() for block in blocks("console") for line in block.splitlines() if line.startswith("$ toolkit")
     ]
     assert shown
-    known = subprocess.run(
-        [sys.executable, "-m", "toolkit.cli", "--help"], capture_output=True, text=True, check=True
-    ).stdout
+    known = {
+        command: subprocess.run(
+            [sys.executable, "-m", module, "--help"], capture_output=True, text=True, check=True
+        ).stdout
+        for command, module in (("toolkit", "toolkit.cli"), ("toolkit-mcp", "mcp_server"))
+    }
     for words in shown:
-        assert re.search(rf"^\s+{re.escape(words[1])}\b", known, flags=re.MULTILINE), words
+        assert re.search(rf"^\s+{re.escape(words[1])}\b", known[words[0]], flags=re.MULTILINE), words
 
 
 def test_every_make_target_shown_is_in_the_makefile() -> None:

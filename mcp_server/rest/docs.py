@@ -1,14 +1,13 @@
 """The documentation of all routes: OpenAPI 3.1 at `/openapi.json`, and at `/docs` a page in which they can be tried.
 
-The page is Swagger UI, from a package: it works without any other server. `Bearer` lets `/docs` itself through without
-a token and nothing beneath it, so the page's own files are parameters of it.
+The page is Swagger UI, from a package: it works without any other server.
 """
 
 import warnings
 from importlib.resources import files
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
-from fastapi import APIRouter, FastAPI, Query
+from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.warnings import UnsupportedFieldAttributeWarning
 from starlette.requests import Request
@@ -46,14 +45,14 @@ _PAGE: Final = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Toolkit: the HTTP interface</title>
-<link rel="stylesheet" href="docs?file=swagger-ui.css">
-<link rel="icon" href="docs?file=favicon-32x32.png">
+<link rel="stylesheet" href="docs/swagger-ui.css">
+<link rel="icon" href="docs/favicon-32x32.png">
 </head>
 <body>
 <noscript>This page needs JavaScript; <a href="openapi.json">openapi.json</a> says the same.</noscript>
 <main id="page"></main>
-<script src="docs?file=swagger-ui-bundle.js"></script>
-<script src="docs?file=start.js"></script>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script>
 </body>
 </html>
 """
@@ -103,10 +102,14 @@ async def openapi(request: Request) -> Response:
 
 
 @router.get("/docs")
-def page(file: Annotated[File | None, Query()] = None) -> Response:
-    """The page, or one of its files; on a thread, for they are read from the disk."""
-    if file is None:
-        return HTMLResponse(_PAGE, headers=_SAFE)
+async def page() -> Response:
+    """The page."""
+    return HTMLResponse(_PAGE, headers=_SAFE)
+
+
+@router.get("/docs/{file}")
+def part(file: File) -> Response:
+    """One of its files; on a thread, for they are read from the disk."""
     if file == "start.js":
         return Response(_START, media_type="text/javascript", headers=_SAFE)
     content = (files("fastapi_swagger") / "resources" / file).read_bytes()

@@ -111,7 +111,7 @@ def test_the_page_needs_nothing_from_elsewhere_and_is_served_without_a_key(serve
         assert answer.status_code == 200, file
         assert answer.content
         assert answer.headers["x-content-type-options"] == "nosniff"
-    assert httpx2.get(f"{served.url}/docs", params={"file": "../../etc/passwd"}).status_code == 422
+    assert httpx2.get(f"{served.url}/docs/..%2F..%2Fetc%2Fpasswd").status_code in (404, 422)
 
 
 def test_the_page_may_run_its_own_files_only(served: Served) -> None:
