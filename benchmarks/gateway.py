@@ -34,10 +34,10 @@ from benchmarks.peers import LITELLM_PROXY, ROOT
 from toolkit.toolkit import Toolkit
 
 GOAL = 0.9
-ROUNDS, QUICK_ROUNDS = 9, 2
+ROUNDS, QUICK_ROUNDS = 9, 1
 AT_ONCE = 64
-REQUESTS, QUICK_REQUESTS = 300, 64
-STREAMS, QUICK_STREAMS = 32, 8
+REQUESTS, QUICK_REQUESTS = 300, 20
+STREAMS, QUICK_STREAMS = 32, 4
 STREAMS_AT_ONCE = 8
 OURS, BARE = "toolkit-mcp", "passthrough"
 WAYS = {"alone": "1 at a time", "many": f"{AT_ONCE} at once", "stream": f"streams, {STREAMS_AT_ONCE} at once"}
