@@ -70,7 +70,8 @@ async def test_what_several_processes_settle_meanwhile_is_counted_once(
 ) -> None:
     db = open_database(Settings(database_url))
     limits = Limits(db, redis=counters)
-    await limits.set("total", usd_per_day=400e-9)
+    # 60 at once, each with 2 set aside, beside 300 that are settled at 1.
+    await limits.set("total", usd_per_day=420e-9)
     await limits.set("user", usd_per_day=1000e-9)
     let_in = contend(database_url, redis_url_or_none, processes=3, questions=120, settle=True)
     spent = [round((s.limit - s.left) * 1e9) for s in await limits.status(user="user 0") if s.kind == "total"]
