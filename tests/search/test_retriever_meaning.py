@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -268,8 +269,18 @@ async def test_a_stack_trace_is_a_query(retriever: Retriever, documents: Documen
     assert max(map(len, concepts.asked)) <= 8_000
 
 
-async def test_searches_at_the_same_time_make_a_vector_once(retriever: Retriever, concepts: Concepts) -> None:
+async def test_searches_at_the_same_time_make_a_vector_once(
+    retriever: Retriever, concepts: Concepts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched, keep = asyncio.Event(), meaning.Meanings._keep
+
+    async def later(*args: Any) -> None:  # else a search that looked before would come when they are kept
+        await searched.wait()
+        await keep(*args)
+
+    monkeypatch.setattr(meaning.Meanings, "_keep", later)
     await asyncio.gather(*(retriever.search("waders stand still") for _ in range(5)))
+    searched.set()
     passages = [text for text in concepts.asked if text != "waders stand still"]
     assert len(passages) == len(set(passages)) == 3
 

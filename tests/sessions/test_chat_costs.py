@@ -22,11 +22,11 @@ class Writes:
         self.failure: Exception | None = None
         patch.setattr(db, "write", self)
 
-    async def __call__(self, *statements: Statement, subject: str | None = None) -> Any:
+    async def __call__(self, *statements: Statement, **given: Any) -> Any:
         self.lists.append(statements)
         if self.failure:
             raise self.failure
-        return await self._write(*statements, subject=subject)
+        return await self._write(*statements, **given)
 
 
 @pytest.fixture
