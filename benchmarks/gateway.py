@@ -4,9 +4,10 @@
 
 Ours asks who calls, by a key of its database, keeps every call in the ledger in a SQLite file, and counts it against a
 limit of the user's requests, tokens and money. The passthrough is thirty lines of Starlette over OpenAI's client, and
-does nothing of that, as does LiteLLM's proxy. All speak to the same vendor, which is a process of its own. Each server
-has one processor to itself, the load and the vendor have another one. Everybody has a turn in each round; a ratio is
-the median over the rounds of what was measured in the same round, of requests per second: larger is better.
+does nothing of that; LiteLLM's proxy asks for its one key, and keeps nothing. All speak to the same vendor, which is a
+process of its own. Each server has one processor to itself, the load and the vendor have another one. Everybody has a
+turn in each round; a ratio is the median over the rounds of what was measured in the same round, of requests per
+second: larger is better.
 LiteLLM runs in an environment of its own: `python -m benchmarks.peers litellm-proxy`.
 
 `--memory N` sends ours alone N requests, and tells how its memory grows.
@@ -17,6 +18,7 @@ import asyncio
 import json
 import os
 import platform
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -42,6 +44,7 @@ STREAMS_AT_ONCE = 8
 OURS, BARE = "toolkit-mcp", "passthrough"
 WAYS = {"alone": "1 at a time", "many": f"{AT_ONCE} at once", "stream": f"streams, {STREAMS_AT_ONCE} at once"}
 _STARTED_WITHIN = 60.0
+_MASTER_KEY = f"sk-{secrets.token_hex(32)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +84,16 @@ def vendor() -> Iterator[str]:
 def served(command: Sequence[str], environ: dict[str, str] | None = None, *, key: str, port: int = 0) -> Iterator[Load]:
     """A server that says its address, or that listens at `port` after a while."""
     with subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, cwd=ROOT, env=environ
+        command,
+        stderr=subprocess.DEVNULL if port else subprocess.PIPE,  # nobody reads it
+        stdout=subprocess.DEVNULL,
+        text=True,
+        cwd=ROOT,
+        env=environ,
     ) as process:
         _pin(process.pid, server=True)
         try:
-            if not process.stderr:
-                raise RuntimeError("The server has no pipes.")
-            url = f"http://127.0.0.1:{port}" if port else _said(process.stderr)
+            url = f"http://127.0.0.1:{port}" if port else _said(process.stderr or ())
             _await_port(url)
             yield Load(url, process.pid, key)
         finally:
@@ -145,7 +151,9 @@ def contestants(url: str, folder: str, only: Sequence[str]) -> Iterator[dict[str
         commands[LITELLM_PROXY.name] = _litellm(url, folder)
     with ExitStack() as stack:
         yield {
-            name: stack.enter_context(served(command, environ, key=key, port=port))
+            name: stack.enter_context(
+                served(command, environ, key=_MASTER_KEY if name == LITELLM_PROXY.name else key, port=port)
+            )
             for name, (command, environ, port) in commands.items()
             if name == BARE or not only or name in only
         }
@@ -162,7 +170,7 @@ def _litellm(url: str, folder: str) -> tuple[list[str], dict[str, str], int]:
     path = Path(folder) / "litellm.yaml"
     path.write_text(json.dumps(config), encoding="utf-8")
     command = [str(LITELLM_PROXY.python.parent / "litellm"), "--config", str(path), "--host", "127.0.0.1"]
-    environ = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
+    environ = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MASTER_KEY": _MASTER_KEY}
     return [*command, "--port", str(port)], environ, port
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from toolkit.messages import Usage
 from toolkit.models.facts import facts_of
 from toolkit.models.model import Model
+from toolkit.models.pricelist import is_loaded
 from toolkit.models.prices import cost_nano_usd
 
 USUAL_ANSWER: Final = 1_000
@@ -33,8 +34,12 @@ class Outlook:
     @classmethod
     async def of(cls, candidates: Sequence[Model]) -> "Outlook":
         """The outlook of a question to `candidates`, at least one."""
-        # In a thread, because the price list, which has the windows, may have to be loaded first.
-        windows = await asyncio.to_thread(lambda: [facts_of(model).context_window for model in candidates])
+
+        def known() -> list[int | None]:
+            return [facts_of(model).context_window for model in candidates]
+
+        # In a thread where the price list, which has the windows, must be loaded first.
+        windows = known() if is_loaded() else await asyncio.to_thread(known)
         largest = max((window for window in windows if window is not None), default=None)
         widest = candidates[0] if largest is None else candidates[windows.index(largest)]
         return cls(candidates[0], widest, None if None in windows else largest, largest)

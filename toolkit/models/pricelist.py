@@ -123,18 +123,29 @@ class Listed:
         return _price(self.theirs, self.info.get_prices(at, context))
 
 
+def is_loaded() -> bool:
+    """Whether the list was read in, so that a question about it takes microseconds."""
+    return _snapshot.cache_info().currsize > 0
+
+
+@cache
+def _snapshot() -> Any:
+    from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 - the list costs 0.4 s; only paid calls need it
+
+    return get_snapshot()
+
+
 @cache
 def listed(provider: str, model: str) -> Listed | None:
     """The list's entry of a vendor's model, None if there is none; the first call takes half a second."""
     vendor = providers.find(provider)
     if vendor is None or vendor.prices is None:
         return None
-    from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 - the list costs 0.4 s; only paid calls need it
-    from genai_prices.types import TimeOfDateConstraint  # noqa: PLC0415 - the same
+    from genai_prices.types import TimeOfDateConstraint  # noqa: PLC0415 - see `_snapshot`
 
     name = _FULL_NAME.get(vendor.prices, str)(model)
     try:
-        theirs, info = get_snapshot().find_provider_model(name, None, vendor.prices, None)
+        theirs, info = _snapshot().find_provider_model(name, None, vendor.prices, None)
     except LookupError:
         return None
     choices = [*(info.prices if isinstance(info.prices, list) else ()), *(info.price_variants or ())]

@@ -18,7 +18,12 @@ class Counters(Protocol):
     """Counters that all processes share. One that was never touched stands at 0.
 
     `now` is the time of the process in microseconds since 1970.
+
+    Attributes:
+        in_order: what this process hands over later is done later.
     """
+
+    in_order: bool
 
     async def take(self, demands: Sequence[Demand], now: int) -> Mapping[Slot, int] | None:
         """Take all of `demands` or, where one does not fit, nothing; gives where the counters stand, or None.

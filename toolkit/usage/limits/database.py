@@ -99,6 +99,7 @@ class DatabaseCounters:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self.in_order = db.dialect == "sqlite"  # one thread writes
 
     async def take(self, demands: Sequence[Demand], now: int) -> Mapping[Slot, int] | None:
         """Take all or nothing, in one transaction. See `Counters`."""

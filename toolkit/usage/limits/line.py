@@ -16,6 +16,7 @@ from toolkit.usage.limits.gcra import Demand, Slot, fits, micros, together
 _MOST = 500  # requests that are decided together
 _TRIES = 5  # of a decision together, until each is decided alone
 _REMEMBERED = 10_000  # counters whose last known standing is remembered
+_SOON = 0.05  # seconds that a correction waits for a decision that it can be made with
 _SHORTEST = 0.001  # seconds between two looks at a counter that was full
 _log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ class Line:
         self._known: dict[Slot, int] = {}
         self.seen: dict[Slot, int] = {}
         self._work: asyncio.Task[None] | None = None
+        self._later: asyncio.TimerHandle | None = None
         self._more = asyncio.Event()
         self._corrected = asyncio.Event()
         self._corrected.set()
@@ -95,16 +97,21 @@ class Line:
             raise
 
     def change(self, changes: Mapping[Slot, Change]) -> None:
-        """Correct counters soon, before the next decision of this process."""
+        """Correct counters soon: with the next decision of this process, a twentieth of a second later at most."""
         for slot, new in changes.items():
             old = self._changes.get(slot, Change(0))
             self._changes[slot] = Change(old.amount + new.amount, old.unpriced + new.unpriced)
         if changes:
             self._corrected.clear()
-            self._go_on()
+            if self._work is not None and not self._work.done():
+                self._go_on()  # somebody may wait for what is given back
+            elif self._later is None:
+                self._later = asyncio.get_running_loop().call_later(_SOON, self._go_on)
 
     async def flush(self) -> None:
-        """Wait until every correction is made, or has failed."""
+        """Make the corrections, and wait until every one is made, or has failed."""
+        if self._changes:
+            self._go_on()
         await self._corrected.wait()
 
     async def close(self) -> None:
@@ -115,11 +122,16 @@ class Line:
                 place.verdict.set_exception(
                     DatabaseUnavailable("The toolkit was closed while a request waited its turn.")
                 )
+        if self._changes:
+            self._go_on()
         self._more.set()
         if self._work:
             await asyncio.wait({self._work})
 
     def _go_on(self) -> None:
+        if self._later:
+            self._later.cancel()
+            self._later = None
         self._more.set()
         if self._work is None or self._work.done():
             self._work = asyncio.create_task(self._run())
@@ -127,11 +139,13 @@ class Line:
     async def _run(self) -> None:
         while self._places or self._changes:
             self._more.clear()
-            await self._correct()
+            correcting = asyncio.create_task(self._correct())
+            # Handed over one after the other they share a commit, where what comes later is done later.
+            await (asyncio.sleep(0) if self._counters.in_order else correcting)
             batch = [place for place in self._places if not place.verdict.done()]
             self._places.clear()
             try:
-                pause = await self._decide(batch)
+                pause = await self._decide(batch) if batch else 0.0
             except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
                 for place in batch:
                     if not place.verdict.done():
@@ -141,6 +155,7 @@ class Line:
                 if pause:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._more.wait(), max(pause, _SHORTEST))
+            await correcting
 
     async def _correct(self) -> None:
         if not self._changes:

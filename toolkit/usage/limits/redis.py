@@ -63,6 +63,7 @@ class RedisCounters:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self.in_order = False
 
     async def take(self, demands: Sequence[Demand], now: int) -> Mapping[Slot, int] | None:
         """See `Counters`."""
