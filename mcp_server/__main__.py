@@ -86,6 +86,7 @@ async def _serve_http(server: "Server[Any]", house: "House", settings: Settings,
     from mcp_server.app import create_app, serve_http  # noqa: PLC0415 - only one of the two transports is used
     from mcp_server.bearer import must_ask  # noqa: PLC0415 - the same
 
+    _ = house.toolkit  # a setting that cannot be used is told now, and not to the first who asks
     public = address.is_public(http)
     if public and not settings.http.asks:
         await must_ask(house, http)

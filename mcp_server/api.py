@@ -5,9 +5,11 @@ from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 import toolkit
 from mcp_server.admin import pages
@@ -74,10 +76,23 @@ async def _unreadable(request: Request, error: Any) -> Response:
 
 async def _no_route(request: Request, error: Any) -> Response:
     if error.status_code == 404:  # noqa: PLR2004 - the status
-        said = f"There is nothing at {request.url.path}; /docs lists what there is."
+        near = _near(request)
+        told = f", but at {near}; mend the client's base URL" if near else "; /docs lists what there is"
+        said = f"There is nothing at {request.url.path}{told}."
+    elif error.status_code == 405:  # noqa: PLR2004
+        known = Headers(error.headers).get("allow", "others")
+        said = f"{request.url.path} does not take {request.method}, but {known}."
     else:
         said = f"{request.method} {request.url.path}: {error.detail}."
     refusal = Refusal(error.status_code, said, "not_found" if error.status_code == 404 else "invalid_request")  # noqa: PLR2004
     response = refusal.response(request)
     response.headers.update(error.headers or {})
     return response
+
+
+def _near(request: Request) -> str | None:
+    """The path that was meant where `/v1` is missing or stands there twice: some clients add it themselves."""
+    path: str = request.scope["path"]
+    near = path.removeprefix("/v1") if path.startswith("/v1/v1/") else f"/v1{path}"
+    meant = {**request.scope, "path": near}
+    return near if any(route.matches(meant)[0] == Match.FULL for route in request.app.routes) else None

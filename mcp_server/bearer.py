@@ -88,7 +88,9 @@ class Bearer:
         needed = _SCOPES.get(request.url.path, EVERY_SCOPE)
         if not needed & who.scopes and request.url.path not in _FREE:
             wanted = needed if needed == {ADMIN} else frozenset({CHAT, SEARCH})
-            return challenge(request, 403, "insufficient_scope", f"It takes {' or '.join(sorted(needed))}.", wanted)
+            has = ", ".join(sorted(who.scopes & EVERY_SCOPE)) or "none"  # others may not be fit for a header
+            said = f"This needs the scope {' or '.join(sorted(needed))}, and your token has {has}."
+            return challenge(request, 403, "insufficient_scope", said, wanted)
         request.scope[KEY] = lambda: who
         # By these the SDK knows whose a session is: nobody else's token goes on with it.
         request.scope["user"], request.scope["auth"] = AuthenticatedUser(found), AuthCredentials(found.scopes)

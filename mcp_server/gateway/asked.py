@@ -56,6 +56,7 @@ class Called(Shape):
 
     name: str = Field(description="The name of the tool.", examples=["get_weather"])
     arguments: str = Field(description="The arguments: a JSON object, as text.", examples=['{"city": "Paris"}'])
+    parsed_arguments: Any = Field(None, description="What OpenAI's client adds; passed over.")
 
 
 class Call(Shape):
@@ -94,6 +95,8 @@ class Answer(Shape):
     annotations: list[Any] | None = Field(None, max_length=0, description="None, as they come from here.")
     audio: None = Field(None, description="Always null.")
     function_call: None = Field(None, description="Always null; see `tool_calls`.")
+    parsed: Any = Field(None, description="What OpenAI's client adds; passed over.")
+    provider_specific_fields: Schema | None = Field(None, description="What LiteLLM's client adds; passed over.")
 
 
 class Result(Shape):

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from fastapi import APIRouter
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -28,6 +29,15 @@ router = APIRouter(tags=["OpenAI's wire"], route_class=Described)
 _Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
 
 
+def _in_words(given: Any) -> Any:
+    """What is to become vectors; numbers of tokens mean something to one vendor's models only."""
+    first = given[0] if isinstance(given, list) and given else None
+    if isinstance(first, int | list):
+        said = "tokens by their numbers are not taken; send texts (in LangChain: check_embedding_ctx_length=False)"
+        raise PydanticCustomError("tokens", said)
+    return given
+
+
 class EmbeddingsBody(Shape):
     """Texts that are to become vectors."""
 
@@ -36,9 +46,9 @@ class EmbeddingsBody(Shape):
     )
     hints: ClassVar[Mapping[str, str]] = {"dimensions": "vectors have as many numbers as the model makes"}
 
-    input: _Text | Annotated[list[_Text], Field(min_length=1, max_length=2048)] = Field(
-        description="A text or several, none of them blank; tokens by their numbers are not taken."
-    )
+    input: Annotated[
+        _Text | Annotated[list[_Text], Field(min_length=1, max_length=2048)], BeforeValidator(_in_words)
+    ] = Field(description="A text or several, none of them blank; tokens by their numbers are not taken.")
     model: Name | None = Field(
         None,
         description="A model of `GET /v1/models` or an embedder; `default` or none: that of the server.",

@@ -125,6 +125,7 @@ def test_a_token_without_any_scope_of_ours_is_refused(served: Served) -> None:
     assert refused.status_code == 403
     assert 'error="insufficient_scope"' in refused.headers["www-authenticate"]
     assert 'scope="chat search"' in refused.headers["www-authenticate"]
+    assert refused.json()["error"]["message"].endswith("admin or chat or search, and your token has none.")
 
 
 def test_whether_it_lives_is_told_to_all_and_how_it_is_to_administrators(served: Served) -> None:

@@ -52,6 +52,7 @@ def test_help_names_every_option() -> None:
         (["--http", "127.0.0.1:x"], "'127.0.0.1:x' is no address; write HOST:PORT, e.g. 127.0.0.1:8080."),
         (["--http", "127.0.0.1:70000"], "'127.0.0.1:70000' is no address"),
         (["--http", ":8080"], "':8080' is no address"),
+        (["--http", "127.0.0.1:0", "--db", "mysql://x"], "'mysql://x' must begin with sqlite:// or postgresql://"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_sentence(args: list[str], sentence: str) -> None:

@@ -165,6 +165,17 @@ async def test_what_vendors_cannot_say_natively_is_asked_for_by_tool(schema: Jso
     assert (scripted.requests[0].output, scripted.requests[0].tool_choice) == (None, "X")
 
 
+@pytest.mark.parametrize("how", ["native", "tool"])
+@pytest.mark.parametrize("more", [{}, {"properties": {}, "additionalProperties": True}])
+async def test_any_object_at_all_is_asked_for_in_words(how: Structured, more: Json, streamed: bool) -> None:
+    scripted = Scripted('{"a": 1}')
+    asked = ChatRequest(QUESTION, output=OutputSchema("object", {"type": "object", **more}))
+    completion = await ask(shaped(scripted, how), asked, streamed=streamed)
+    assert completion.message.text == '{"a": 1}'
+    assert (scripted.requests[0].output, scripted.requests[0].tools) == (None, ())
+    assert "one JSON object" in scripted.requests[0].messages[0].text
+
+
 # By a tool.
 
 

@@ -37,6 +37,18 @@ _UNABLE = re.compile(
 )
 """What a vendor names when it refuses a request because of the way in which it asks for a form."""
 
+_ON_CONTENT: Final = (
+    "properties",
+    "patternProperties",
+    "additionalProperties",
+    "required",
+    "$ref",
+    "anyOf",
+    "oneOf",
+    "allOf",
+)
+"""Where a schema says what is in an object."""
+
 _MOST_REMEMBERED: Final = 1000
 
 
@@ -51,6 +63,8 @@ def shaped(provider: Provider, how: Structured) -> Provider:
     remembered for the model and the form as long as this object lives, so keep it with the connection.
 
     A form with free keys, or one that contains itself, cannot be said natively to all vendors: a tool is used for it.
+    One that is any object at all is asked for in words: OpenAI takes no tool whose parameters are not listed, and other
+    vendors' models call it with none.
     A request without a form goes through as it is.
     """
     return _Shaped(provider, how)
@@ -110,7 +124,7 @@ class _Shaped:
         how = self._how
         if how == "native" and not is_closed(output.schema):
             how = "tool"
-        if (model, output.name) in self._in_words:
+        if (model, output.name) in self._in_words or not _says_anything(output.schema):
             how = "instruction"
         return _asked(request, output, how)
 
@@ -230,6 +244,10 @@ class _Answer:
             rest = "{}" if self._answers else json_in("".join(self._said) or self._found.held)
             yield self._show(rest)
         yield Delta(completion=_as_json(completion, "".join(self._shown)))
+
+
+def _says_anything(schema: Json) -> bool:
+    return any(schema.get(key) not in (None, True, {}, []) for key in _ON_CONTENT)
 
 
 def is_closed(schema: Json) -> bool:

@@ -27,7 +27,9 @@ async def wish_of(body: shapes.MessagesBody, asker: Asker) -> Wish:
         Refusal: a field cannot be used as written.
     """
     choice = _choice(body.tool_choice)
-    form = body.output_config.format.schema_ if body.output_config and body.output_config.format else None
+    if body.output_format and body.output_format != body.form:
+        said = "`output_format` and `output_config.format` differ; send one of them."
+        raise Refusal(400, said, param="output_format")
     return {
         **await body.wish(asker),
         "prompt": _conversation(body, asker.tk),
@@ -37,7 +39,7 @@ async def wish_of(body: shapes.MessagesBody, asker: Asker) -> Wish:
         "stop": tuple(body.stop_sequences or ()),
         "offered": _tools(body),
         "tool_choice": choice,
-        "response_model": form,
+        "response_model": body.form.schema_ if body.form else None,
         "extra": {**({} if body.top_p is None else {"top_p": body.top_p}), **_hints(body, choice)},
     }
 
@@ -64,8 +66,8 @@ def _hints(body: shapes.MessagesBody, choice: str | None) -> Json:
         "chat": {"reasoning_effort": effort} if effort else {},
         "responses": {"reasoning": {"effort": effort}} if effort else {},
     }
-    form = body.output_config and body.output_config.format  # may itself be asked for by a tool
-    if body.tools and not form and body.tool_choice and body.tool_choice.disable_parallel_tool_use:
+    # A form may itself be asked for by a tool.
+    if body.tools and not body.form and body.tool_choice and body.tool_choice.disable_parallel_tool_use:
         for wire, said in one_at_a_time(choice).items():
             wires[wire] |= said
     return hints(**wires)

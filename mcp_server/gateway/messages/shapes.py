@@ -181,7 +181,6 @@ class Conversation(Body):
         "speed": _ROW,
         "user_profile_id": "send `X-User-Id`, or a token with a subject",
         "workspace_id": "the key in the model's row decides it",
-        "output_format": "write it as `output_config.format`",
         "betas": "send the header `anthropic-beta`, or name them as `betas` in the config of the model's row",
     }
 
@@ -195,8 +194,14 @@ class Conversation(Body):
         None, description="Told to Anthropic's models alone.", examples=[{"type": "adaptive"}]
     )
     output_config: OutputConfig | None = Field(None, description="How much is thought, and the form of the answer.")
+    output_format: Form | None = Field(None, description="The same as `output_config.format`, by its older name.")
     cache_control: Schema | None = Field(None, description=_CACHE)
     context_management: Schema | None = Field(None, description="Passed over: what is too long is trimmed here.")
+
+    @property
+    def form(self) -> Form | None:
+        """That of the answer, by either name."""
+        return (self.output_config.format if self.output_config else None) or self.output_format
 
 
 class CountBody(Conversation):

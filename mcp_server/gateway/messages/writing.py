@@ -24,7 +24,7 @@ _STOPS: Final[Mapping[FinishReason, str]] = {
 def message(reply: Reply, tk: "Toolkit") -> Json:
     """The whole answer."""
     said = reply.message
-    content: list[Json] = [{"type": "text", "text": said.text, "citations": None}] if said.text else []
+    content: list[Json] = [{"type": "text", "text": said.text}] if said.text else []
     content += [{"type": "tool_use", "id": c.id, "name": c.name, "input": c.arguments} for c in said.tool_calls]
     if hidden := sealed(said, tk):
         content.append({"type": "redacted_thinking", "data": hidden})
@@ -108,7 +108,7 @@ def _head(model: str) -> Json:
 
 
 def _empty_text() -> Json:
-    return {"type": "text", "text": "", "citations": None}
+    return {"type": "text", "text": ""}
 
 
 def _empty_call(call_id: str, name: str) -> Json:

@@ -1,6 +1,7 @@
 """OpenAI's chat completions, whole answers: by OpenAI's own clients over a real port."""
 
 import asyncio
+import json
 from typing import Any
 
 import httpx2
@@ -198,10 +199,31 @@ async def test_an_answer_that_does_not_fit_its_form_is_asked_for_again(
     assert len(toolkit_of(answer)["attempts"]) == 2
 
 
-async def test_any_json_object_will_do_where_that_is_asked_for(served: Served, client: openai.AsyncOpenAI) -> None:
+@pytest.mark.parametrize("model", [LARGE, SMALL])
+async def test_any_json_object_will_do_where_that_is_asked_for(
+    served: Served, client: openai.AsyncOpenAI, model: str
+) -> None:
     served.vendors.say('{"capital": "Paris"}')
-    answer = await client.chat.completions.create(model=SMALL, messages=HELLO, response_format={"type": "json_object"})
+    answer = await client.chat.completions.create(model=model, messages=HELLO, response_format={"type": "json_object"})
     assert answer.choices[0].message.content == '{"capital": "Paris"}'
+    assert "tools" not in served.vendors.requests[-1].body  # one without parameters would be called without any
+
+
+async def test_what_clients_add_to_an_answer_may_come_back_with_it(served: Served, client: openai.AsyncOpenAI) -> None:
+    arguments = {"name": "Paris", "country": "France"}
+    served.vendors.say(Message("assistant", tool_calls=(ToolCall("call_1", "City", arguments),)), "It is.")
+    asked: dict[str, Any] = {"model": LARGE, "tools": [openai.pydantic_function_tool(City)]}
+    said = (await client.chat.completions.parse(messages=HELLO, **asked)).choices[0].message
+    assert said.tool_calls
+    assert said.tool_calls[0].function.parsed_arguments == City(**arguments)
+    litellms: Any = {"role": "assistant", "content": "Well.", "provider_specific_fields": {"refusal": None}}
+    result: Any = {"role": "tool", "tool_call_id": "call_1", "content": "done"}
+    messages: Any = [*HELLO, said, result, litellms, *HELLO]
+    answer = await client.chat.completions.create(messages=messages, **asked)
+    assert answer.choices[0].message.content == "It is."
+    sent = served.vendors.requests[-1].body["messages"][1]
+    assert json.loads(sent["tool_calls"][0]["function"]["arguments"]) == arguments
+    assert not {"parsed", "parsed_arguments"} & (sent.keys() | sent["tool_calls"][0]["function"].keys())
 
 
 async def test_what_only_vendors_know_is_passed_on_and_what_says_nothing_is_not(

@@ -142,6 +142,20 @@ async def test_an_answer_fits_its_form(served: Served, claude: anthropic.AsyncAn
     assert len(served.vendors.requests) == 2
 
 
+async def test_a_form_may_be_asked_for_by_its_older_name(served: Served, http: httpx2.AsyncClient) -> None:
+    form = {"type": "json_schema", "schema": {"type": "object", "properties": {"city": {"type": "string"}}}}
+    body = {"model": SMALL, "max_tokens": 50, "messages": HELLO, "output_format": form}
+    served.vendors.say('{"city": "Paris"}')
+    answer = await http.post("/v1/messages", json=body)
+    # Not all clients take null where Anthropic leaves a field out.
+    assert answer.json()["content"] == [{"type": "text", "text": '{"city": "Paris"}'}]
+    asked = served.vendors.requests[-1].body
+    assert "city" in asked["output_config"]["format"]["schema"]["properties"]
+    other = {"output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}}}
+    refused = await http.post("/v1/messages", json={**body, **other})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "output_format")
+
+
 async def test_pictures_reach_the_model_also_those_in_a_tools_result(
     served: Served, claude: anthropic.AsyncAnthropic
 ) -> None:

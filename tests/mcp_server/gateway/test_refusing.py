@@ -187,3 +187,20 @@ async def test_a_disabled_model_is_no_longer_asked(served: Served, client: opena
     with pytest.raises(openai.NotFoundError, match="disabled"):
         await client.models.retrieve(LARGE)
     assert LARGE not in [model.id for model in (await client.models.list()).data]
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "said"),
+    [
+        ("POST /chat/completions", 404, "but at /v1/chat/completions; mend the client's base URL"),
+        ("POST /v1/v1/messages", 404, "but at /v1/messages; mend the client's base URL"),
+        ("POST /v1/completions", 404, "/docs lists"),
+        ("GET /v1/chat/completions", 405, "does not take GET, but POST."),
+    ],
+)
+async def test_who_asks_at_the_wrong_place_is_told_the_right_one(
+    served: Served, http: httpx2.AsyncClient, asked: str, status: int, said: str
+) -> None:
+    answer = await http.request(*asked.split())
+    assert (answer.status_code, served.vendors.requests) == (status, [])
+    assert said in answer.json()["error"]["message"]
