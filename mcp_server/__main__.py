@@ -91,7 +91,9 @@ async def _serve_http(server: "Server[Any]", house: "House", settings: Settings,
     if public and not settings.http.asks:
         await must_ask(house, http)
     listening = address.listen(http)
-    announce(f"Serving MCP at {address.url(listening)}/mcp", settings.log_format)
+    url = address.url(listening)
+    announce(f"Serving MCP at {url}/mcp", settings.log_format)
+    announce(f"For OpenAI's clients: {url}/v1, for people: {url}/admin, described at {url}/docs", settings.log_format)
     app = create_app(server, house, settings.http, public=public, log_content=settings.log_content)
     return await serve_http(app, listening, settings.http)
 
