@@ -35,11 +35,12 @@ class Acknowledged:
 
 @dataclass
 class Phase:
-    """What happened to questions that were begun in it.
+    """What happened to attempts that ended in it.
 
     Attributes:
         seconds: from the question to the whole answer, of those that were answered.
-        refused: attempts by the status that they were told; `connection` is none, `broken` an answer without its end.
+        refused: attempts by what they were told: a status; `connection` for none, or for a stream that broke off; the
+            code of an error that ended a stream.
         longest: seconds that a client waited for an answer, with all attempts that it took.
         fallbacks: answers that were not given by the model that was asked first.
     """
@@ -94,6 +95,7 @@ class Client:
         url: of the balancer.
         room: where it speaks.
         book: where it writes what it was told.
+        seed: of what is left to chance.
     """
 
     def __init__(self, number: int, url: str, room: Room, book: Book, seed: int) -> None:
@@ -117,21 +119,20 @@ class Client:
 
     async def _insist(self, client: openai.AsyncOpenAI) -> None:
         """Ask until there is an answer, each time with a token of its own."""
-        phase, first = self._book.phases[-1], time.monotonic()
+        first = time.monotonic()
         streamed, alone = self._chance.random() < 0.5, self._chance.random() < 0.25
         while not self._book.enough:
             begun = time.monotonic()
-            refusal, pause = await self._attempt(client, phase, streamed=streamed, alone=alone)
+            refusal, pause = await self._attempt(client, streamed=streamed, alone=alone)
+            phase = self._book.phases[-1]
+            phase.longest = max(phase.longest, time.monotonic() - first)
             if refusal is None:
                 phase.seconds.append(time.monotonic() - begun)
                 break
             phase.refused[refusal] += 1
             await asyncio.sleep(min(pause, _PAUSE))
-        phase.longest = max(phase.longest, time.monotonic() - first)
 
-    async def _attempt(
-        self, client: openai.AsyncOpenAI, phase: Phase, *, streamed: bool, alone: bool
-    ) -> tuple[str | None, float]:
+    async def _attempt(self, client: openai.AsyncOpenAI, *, streamed: bool, alone: bool) -> tuple[str | None, float]:
         """Why there is no answer, and how long to wait; None: there is one, and it is in the book."""
         try:
             session, name = (None, f"s{10_000 + self._number}") if alone else await self._room.enter(client)
@@ -142,11 +143,13 @@ class Client:
             return str(error.status_code), float(error.response.headers.get("retry-after", 0.2))
         except openai.APIConnectionError as error:
             return "timeout" if isinstance(error, openai.APITimeoutError) else "connection", 0.2
-        except (openai.APIError, httpx2.HTTPError):
-            return "broken", 0.2
+        except openai.APIError as error:
+            return f"{error.code} in a stream", 0.2
+        except httpx2.HTTPError:
+            return "connection", 0.2
         if told is None:
-            return "broken", 0.2
-        phase.fallbacks += len({attempt["name"] for attempt in told["attempts"]}) > 1
+            return "end missing", 0.2
+        self._book.phases[-1].fallbacks += len({attempt["name"] for attempt in told["attempts"]}) > 1
         self._book.acknowledged.append(Acknowledged(token, session, told["call_id"]))
         if text != answer(token):
             self._book.complaints.append(f"a wrong answer about {token}: {text!r}")

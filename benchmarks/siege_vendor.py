@@ -14,6 +14,8 @@ from toolkit.testing.vendors import VendorServer
 from toolkit.testing.wire import texts_in
 
 TOKEN = re.compile(r"\b(s\d+)\.c\d+\.\d+\b")
+_ASKED = re.compile(rf"the seal of {TOKEN.pattern}")
+_REPEAT = re.compile(r"<<<(.*)>>>", re.DOTALL)
 SICK = 0.12
 """How often, after an answer, a vendor fails."""
 
@@ -50,7 +52,7 @@ class Vendors:
 
     Attributes:
         server: where they listen, once it is started.
-        complaints: questions that came with what was said in another session.
+        complaints: questions that came with what was said in another session, and answers that nobody has begun.
     """
 
     def __init__(self, seed: int) -> None:
@@ -63,17 +65,25 @@ class Vendors:
         self.server.requests.clear()  # each has a whole conversation in it
         self._draw("openai" if str(body["model"]).startswith("gpt") else "anthropic")
         messages = [(each["role"], texts_in(each["content"])) for each in body["messages"]]
-        asked = max(place for place, (role, text) in enumerate(messages) if role == "user" and TOKEN.search(text))
-        found = TOKEN.search(messages[asked][1])
-        if found is None:
-            raise AssertionError
+        asked = max(place for place, (role, text) in enumerate(messages) if role == "user" and _ASKED.search(text))
+        token = next(TOKEN.finditer(messages[asked][1]))
         sessions = {each[1] for _, text in messages for each in TOKEN.finditer(text)}
-        if sessions != {found[1]}:
-            self.complaints.append(f"{found[0]} was asked with what was said in {sorted(sessions)}")
+        if sessions != {token[1]}:
+            self.complaints.append(f"{token[0]} was asked with what was said in {sorted(sessions)}")
         begun = "".join(text for role, text in messages[asked:] if role == "assistant")
-        whole = answer(found[0])
-        # A vendor refuses white space at the end of what it is to go on with, and is sent it without.
-        return whole[len(begun) :] if begun and whole.startswith(begun) else whole
+        return self._rest(answer(token[0]), begun, messages[-1][1]) if begun else answer(token[0])
+
+    def _rest(self, whole: str, begun: str, told: str) -> str:
+        """What is left of an answer that another one has begun.
+
+        Half of the times it comes behind what was to be repeated; always where nothing is left: that is no answer.
+        """
+        if not whole.startswith(begun):
+            self.complaints.append(f"{begun!r} was begun by nobody")
+            return whole
+        rest = whole[len(begun) :]
+        repeated = _REPEAT.search(told)
+        return repeated[1] + rest if repeated and (not rest or self._chance.random() < 0.5) else rest
 
     def _draw(self, vendor: str) -> None:
         lot = self._chance.random()

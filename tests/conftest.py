@@ -28,6 +28,7 @@ _LONG = (
     "tests/db/test_kill.py",
     "tests/jobs/test_killed.py",
     "tests/mcp_server/conformance/",
+    "tests/mcp_server/gateway/test_replicas.py",
     "tests/mcp_server/test_processes.py",
     "tests/mcp_server/test_stdio.py",
     "tests/notebooks/test_notebooks.py",

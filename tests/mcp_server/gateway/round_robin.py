@@ -47,17 +47,22 @@ class RoundRobin:
         conversation.add_done_callback(self._conversations.discard)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there: asyncio.StreamWriter | None = None
         try:
-            for port in itertools.islice(self._turns, self._count):
-                with suppress(OSError):
-                    answers, there = await asyncio.open_connection("127.0.0.1", port)
-                    await asyncio.gather(_pass(reader, there), _pass(answers, writer))
-                    return
+            answers, there = await self._next()
+        except OSError:
+            writer.close()
+            return
+        try:
+            await asyncio.gather(_pass(reader, there), _pass(answers, writer))
         finally:
-            for end in (writer, there):
-                if end:
-                    end.close()
+            writer.close()
+            there.close()
+
+    async def _next(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        for port in itertools.islice(self._turns, self._count):
+            with suppress(OSError):
+                return await asyncio.open_connection("127.0.0.1", port)
+        raise ConnectionRefusedError("No replica listens.")
 
 
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
