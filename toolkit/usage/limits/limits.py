@@ -206,6 +206,7 @@ class Limits:
 
     async def status(self, *, user: str | None = None, origin: str | None = None) -> Sequence[LimitStatus]:
         """What is left now of each limit that concerns a user and an origin, and of the models' limits."""
+        await self.flush()
         found = await self._rules.read()
         names: list[tuple[Kind, str]] = [("total", EACH), ("user", user or ""), ("origin", origin or "")]
         names += [("model", name) for kind, name in found if kind == "model" and name != EACH]
