@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from pydantic import Field
 from starlette.requests import Request
@@ -15,10 +15,9 @@ from mcp_server.gateway.asked import LEAST_TIMEOUT, LONGEST_TIMEOUT, Name
 from mcp_server.gateway.reading import USUAL_TIMEOUT
 from mcp_server.gateway.shapes import Shape
 from mcp_server.gateway.sse import Attended, EventStream, nobody
+from mcp_server.gateway.whom import whom
 from mcp_server.refusals import Refusal, refusal_of, request_id_of
 from toolkit.messages import Attempt, Delta, Json, Reply
-
-_CHAIN: Final = (None, "default")
 
 Wish: TypeAlias = dict[str, Any]
 """Keywords of `Toolkit.complete` and `Toolkit.stream`."""
@@ -52,21 +51,13 @@ class Body(Shape):
     async def wish(self, asker: Asker) -> Wish:
         """Who asks whom, and for how long."""
         return {
-            **await self._whom(asker),
+            **await whom(asker.tk, self.model, self.fallbacks),
             "session": self.session_id,
             "timeout": self.timeout or USUAL_TIMEOUT,
             "user": asker.user,
             "origin": asker.origin,
             "authenticated": asker.who.authenticated,
         }
-
-    async def _whom(self, asker: Asker) -> Wish:
-        """Which models may be asked: the default of a server is its default model, and then the rest of its chain."""
-        if self.model not in _CHAIN:
-            return {"model": self.model, "fallbacks": self.fallbacks or ()}
-        if self.model is None or await asker.tk.models.default() is None:
-            return {"model": None, "fallbacks": self.fallbacks or ()}
-        return {"model": "default", "fallbacks": "chain" if self.fallbacks is None else self.fallbacks}
 
 
 class Voice(Protocol):

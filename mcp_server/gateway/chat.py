@@ -18,6 +18,7 @@ from mcp_server.gateway.shapes import Described
 from mcp_server.gateway.sse import Attended, EventStream, nobody
 from mcp_server.gateway.together import together
 from mcp_server.gateway.told import CHUNKS, REFUSALS, ChatCompletion
+from mcp_server.gateway.whom import whom
 from mcp_server.gateway.writing import Chunks, completion, dumped, event
 from mcp_server.refusals import Refusal, refusal_of, request_id_of
 from toolkit.access.scopes import CHAT
@@ -40,7 +41,7 @@ router = APIRouter(tags=["OpenAI's wire"], route_class=Described)
 async def chat_completions(request: Request, body: ChatBody) -> Response:
     """The answer, whole or as a stream."""
     who = await asker(request, CHAT)
-    keywords = {**question(body, who), **await _whom(who.tk, body)}
+    keywords = {**question(body, who), **await whom(who.tk, body.model, body.fallbacks)}
     asked = [keywords if not number else _once_more(keywords, number) for number in range(body.n or 1)]
     if body.stream:
         telling = _Telling(request, who, body, asked)
@@ -51,15 +52,6 @@ async def chat_completions(request: Request, body: ChatBody) -> Response:
         told |= headers.left(who.tk, keywords["user"], who.origin)
         return Response(dumped(completion(replies, int(time.time()))), 200, told, "application/json")
     return nobody()
-
-
-async def _whom(tk: "Toolkit", body: ChatBody) -> Json:
-    """Which models may be asked: the default of a server is its default model, and then the rest of its chain."""
-    if body.model not in (None, "default"):
-        return {"model": body.model, "fallbacks": body.fallbacks or ()}
-    if body.model is None or await tk.models.default() is None:
-        return {"model": None, "fallbacks": body.fallbacks or ()}
-    return {"model": "default", "fallbacks": "chain" if body.fallbacks is None else body.fallbacks}
 
 
 def _once_more(keywords: Json, number: int) -> Json:

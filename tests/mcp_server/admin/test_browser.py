@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.mcp_server.admin.conftest import Served
 from tests.mcp_server.browser import CHROMIUM, Browser, Tab, browser
 from tests.mcp_server.conformance.node import FOLDER
+from tests.mcp_server.inside import Served
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.mcp_server.admin.conftest import Served
 from tests.mcp_server.admin.person import Page, Person
+from tests.mcp_server.inside import Served
 from toolkit.models.model import Model
 from toolkit.testing.vendors import Fault
 

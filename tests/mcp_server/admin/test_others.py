@@ -5,8 +5,8 @@ import io
 
 import pytest
 
-from tests.mcp_server.admin.conftest import Served, serving
 from tests.mcp_server.admin.person import Person
+from tests.mcp_server.inside import Served, serving
 from toolkit.messages import Attempt, Caller, Usage
 from toolkit.stamps import now
 from toolkit.testing.vendors import VendorServer

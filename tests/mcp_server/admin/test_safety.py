@@ -9,8 +9,8 @@ import pytest
 
 from mcp_server.admin import attempts, visit
 from mcp_server.admin.attempts import Attempts
-from tests.mcp_server.admin.conftest import Served, serving
 from tests.mcp_server.admin.person import Page, Person
+from tests.mcp_server.inside import Served, serving
 from toolkit.testing.vendors import VendorServer
 
 SECRET = "a secret of at least thirty-two bytes"

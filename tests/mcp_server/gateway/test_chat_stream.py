@@ -10,8 +10,9 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionChunk
 
-from tests.mcp_server.gateway.conftest import LARGE, SMALL, Served
+from tests.mcp_server.gateway.conftest import LARGE, SMALL
 from tests.mcp_server.gateway.test_chat import HELLO, WEATHER, City
+from tests.mcp_server.inside import Served
 from toolkit.messages import Completion, Message, ToolCall, Usage
 from toolkit.testing.faults import Fault
 

@@ -6,7 +6,7 @@ import httpx2
 import openai
 import pytest
 
-from tests.mcp_server.gateway.conftest import Served
+from tests.mcp_server.inside import Served
 
 BUNDLED = "bundled/all-MiniLM-L6-v2"
 TEXTS = ["the cat sat", "a cat was sitting"]

@@ -9,7 +9,8 @@ import anthropic
 import httpx2
 import pytest
 
-from tests.mcp_server.gateway.conftest import LARGE, SMALL, Served
+from tests.mcp_server.gateway.conftest import LARGE, SMALL
+from tests.mcp_server.inside import Served
 from toolkit.messages import Completion, Message, ToolCall, Usage
 from toolkit.testing.faults import Fault
 

@@ -3,7 +3,8 @@
 import openai
 import pytest
 
-from tests.mcp_server.gateway.conftest import LARGE, SMALL, Served
+from tests.mcp_server.gateway.conftest import LARGE, SMALL
+from tests.mcp_server.inside import Served
 
 
 async def test_the_models_are_listed_as_they_are_tried_and_one_that_is_all_of_them(

@@ -7,8 +7,9 @@ import httpx2
 import openai
 import pytest
 
-from tests.mcp_server.gateway.conftest import LARGE, SMALL, Served
+from tests.mcp_server.gateway.conftest import LARGE, SMALL
 from tests.mcp_server.gateway.test_chat import HELLO, WEATHER
+from tests.mcp_server.inside import Served
 from toolkit.testing.faults import Fault
 
 PATH = "/v1/chat/completions"

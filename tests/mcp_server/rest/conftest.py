@@ -1,48 +1,18 @@
 """The routes over a real port: three people with keys, and two vendors that are played by this machine."""
 
-import asyncio
-import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
 import httpx2
 import pytest
-import uvicorn
 
-from mcp_server import address
-from mcp_server.app import create_app
-from mcp_server.house import House
-from mcp_server.server import create_server
+from tests.mcp_server.inside import Served, serving
 from toolkit import Toolkit
 from toolkit.access.scopes import ADMIN, CHAT, SEARCH
-from toolkit.settings import Settings
 from toolkit.testing.vendors import VendorServer
 
-T = TypeVar("T")
 PEOPLE = {"ada": (CHAT, SEARCH), "bob": (CHAT, SEARCH), "reader": (SEARCH,), "root": (CHAT, SEARCH, ADMIN)}
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A server, seen from outside and from inside.
-
-    Attributes:
-        url: where it listens.
-        vendors: whom its models belong to.
-        tk: its toolkit; what is awaited of it goes through `run`.
-    """
-
-    url: str
-    vendors: VendorServer
-    tk: Toolkit
-    loop: asyncio.AbstractEventLoop
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """What `work` gives, done in the server's own loop."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
 
 
 async def furnish(tk: Toolkit) -> None:
@@ -54,41 +24,17 @@ async def furnish(tk: Toolkit) -> None:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Served]:
+def furnished(folder: Path) -> Iterator[Served]:
     """A server over a new database, whose chain is `large` (OpenAI's), then `small` (Anthropic's)."""
-    with VendorServer() as vendors:
-        settings = Settings.from_env(vendors.environ(), database_url=f"sqlite:///{folder / 'toolkit.db'}")
-        house = House(lambda: Toolkit.open(settings=settings))
-        listening = address.listen("127.0.0.1:0")
-        loop, ready = asyncio.new_event_loop(), threading.Event()
-        config = uvicorn.Config(create_app(create_server(house), house), log_config=None, ws="none", lifespan="on")
-        server = uvicorn.Server(config)
-
-        async def serve() -> None:
-            tk = await house.opened()
-            await furnish(tk)
-            ready.set()
-            try:
-                await server.serve(sockets=[listening])
-            finally:
-                await house.close()
-
-        def run() -> None:
-            with asyncio.Runner(loop_factory=lambda: loop) as runner:
-                runner.run(serve())
-
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-        assert ready.wait(30)
-        yield Served(address.url(listening), vendors, house.toolkit, loop)
-        server.should_exit = True
-        thread.join(20)
+    with VendorServer() as vendors, serving(f"sqlite:///{folder / 'toolkit.db'}", vendors) as served:
+        served.run(furnish(served.tk))
+        yield served
 
 
 @pytest.fixture(scope="session")
 def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, dict[str, str]]]:
     """A server that asks for keys, and those of `PEOPLE`."""
-    with serving(tmp_path_factory.mktemp("rest")) as served:
+    with furnished(tmp_path_factory.mktemp("rest")) as served:
         keys = {
             name: served.run(served.tk.keys.create(name, user=name, scopes=scopes))[1]
             for name, scopes in PEOPLE.items()

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 import toolkit
-from tests.mcp_server.rest.conftest import Served
+from tests.mcp_server.inside import Served
 
 ROOT = Path(__file__).parents[3]
 OURS = {"Sessions", "Tools", "Documents", "Generations", "Models", "Usage", "Events"}

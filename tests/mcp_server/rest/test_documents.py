@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.mcp_server.rest.conftest import Served
+from tests.mcp_server.inside import Served
 
 TEXT = "# Circuit breakers\n\nA breaker opens after five failures in a row, and is half-open after thirty seconds."
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.mcp_server.rest.conftest import Served
+from tests.mcp_server.inside import Served
 from toolkit.testing.vendors import Fault
 
 URL = "/api/v1/generate"

@@ -11,7 +11,8 @@ from schemathesis import APIOperation, Case, GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
-from tests.mcp_server.rest.conftest import Served, serving
+from tests.mcp_server.inside import Served
+from tests.mcp_server.rest.conftest import furnished
 
 ENDLESS = ("GET", "/api/v1/events")
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
@@ -21,7 +22,7 @@ EXAMPLES = 3
 @pytest.fixture(scope="module")
 def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server of its own, whose database is full of rubbish afterwards."""
-    with serving(tmp_path_factory.mktemp("fuzzed")) as served:
+    with furnished(tmp_path_factory.mktemp("fuzzed")) as served:
         yield served
 
 

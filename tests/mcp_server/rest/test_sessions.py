@@ -5,7 +5,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.mcp_server.rest.conftest import Served
+from tests.mcp_server.inside import Served
 
 NOBODYS = "0199c7a0-1c1e-7b60-8000-6f2b1b7d9a55"
 DAY = 86_400

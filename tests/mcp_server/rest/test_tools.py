@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.mcp_server.rest.conftest import Served
+from tests.mcp_server.inside import Served
 
 GUIDE = "# Circuit breakers\n\nA breaker opens after repeated failure, and is half-open after a pause."
 
