@@ -96,7 +96,7 @@ async def _migrations(tk: "Toolkit") -> Json:
 
 @cache
 def _known(dialect: str) -> int:
-    return len(load(default_folder(), dialect))
+    return max(migration.version for migration in load(default_folder(), dialect))
 
 
 async def _models(tk: "Toolkit") -> Json:
