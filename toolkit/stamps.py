@@ -141,6 +141,7 @@ class _Replay(_Frozen):
 
     def __init__(self, at: datetime, before: Callable[[], float]) -> None:
         super().__init__(at)
+        self._began = int(at.timestamp() * 1000)  # for ids, which must not tell who of several was asked first
         self._before = before
         self._lock = threading.RLock()
         self._elapsed = 0.0  # of all questions together, so that the order in which they end does not matter
@@ -153,7 +154,7 @@ class _Replay(_Frozen):
     def next_id(self) -> str:
         with self._lock:
             self._count += 1
-            return _uuid7(int((self._at.timestamp() + self._elapsed) * 1000), self._count)
+            return _uuid7(self._began, self._count)
 
     def of_here(self) -> _Timeline:
         timeline = _timeline.get()
