@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from toolkit.errors import ConfigError
 
 if TYPE_CHECKING:
-    from notebooks.chat import ChatPanel
+    from notebooks.chat.panel import ChatPanel
     from notebooks.connection import connect, connect_sync, replay
-    from notebooks.search import SearchPanel
+    from notebooks.search.panel import SearchPanel
 
 _HOME = {
-    "ChatPanel": "chat",
-    "SearchPanel": "search",
+    "ChatPanel": "chat.panel",
+    "SearchPanel": "search.panel",
     "connect": "connection",
     "connect_sync": "connection",
     "replay": "connection",

@@ -12,6 +12,7 @@ FLOORS = {
     "toolkit.messages": 0,
     "toolkit.stamps": 0,
     "toolkit.conversation": 0,
+    "toolkit.display": 0,
     "toolkit.redaction": 0,
     "toolkit.settings": 0,
     "toolkit.terms": 0,

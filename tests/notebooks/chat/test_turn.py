@@ -1,4 +1,5 @@
-from notebooks.turn import Transcript, Turn, dollars, seconds, tokens, turns_of
+from notebooks.chat.turn import Transcript, Turn, turns_of
+from toolkit.display.words import dollars, seconds, tokens
 from toolkit.messages import Attempt, Delta, Message, Reply, ToolCall, Usage
 
 FAILED = Attempt("small", "openai", "gpt", "QuotaExceeded", "The account behind OPENAI_API_KEY has no money left")
@@ -73,7 +74,7 @@ def test_an_unknown_cost_is_never_zero() -> None:
 
 
 def test_figures_read_the_same_everywhere() -> None:
-    assert tokens(Usage(1_234_567, 0)) == "1\u202f234\u202f567 in · 0 out"
+    assert tokens(1_234_567, 0) == "1\u202f234\u202f567 in · 0 out"
     assert [seconds(x) for x in (41.4, 2412.3)] == ["41 ms", "2.4 s"]
 
 

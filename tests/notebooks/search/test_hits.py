@@ -1,6 +1,6 @@
 import pytest
 
-from notebooks.hits import excerpt, marked, page
+from notebooks.search.hits import excerpt, marked, page
 from toolkit.search.documents import Hit
 
 

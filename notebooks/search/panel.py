@@ -8,9 +8,9 @@ from typing import Any
 
 from ipywidgets import HTML
 
-from notebooks.entry import Entry
-from notebooks.hits import page, places
-from notebooks.panel import Panel, named, sentence
+from notebooks.search.hits import page, places
+from notebooks.widgets.entry import Entry
+from notebooks.widgets.panel import Panel, named, sentence
 from toolkit.bridge import Lane
 from toolkit.search.documents import Hit
 
@@ -27,7 +27,7 @@ class SearchPanel(Panel):
     def __init__(self, tk: Any, collection: str | Sequence[str] | None = None, *, top_k: int = 5) -> None:
         self.collection, self.top_k = collection, top_k
         self.hits: list[Hit] = []
-        self._entry = Entry("Search", "Search the documents…", "Search", partial(self._guarded, self._begin))
+        self._entry = Entry("Search", "Search the documents…", "Search", partial(self._guard, self._begin))
         self._found = HTML()
         super().__init__(tk, "search", named(self._entry, "first"), self._found)
 

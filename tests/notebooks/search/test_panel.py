@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from notebooks.search import SearchPanel
+from notebooks.search.panel import SearchPanel
 from toolkit.errors import NotFound
 from toolkit.search.documents import Document, Hit
 from toolkit.toolkit import Toolkit

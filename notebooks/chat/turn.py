@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal, Self
 
-from notebooks.markdown import render
-from toolkit.messages import Attempt, Delta, Message, Reply, Usage
-
-_LEAST_DOLLARS = 1e-6
-_SHORT_MILLISECONDS = 100
+from toolkit.display.markdown import render
+from toolkit.display.words import dollars, seconds, tokens
+from toolkit.messages import Attempt, Delta, Message, Reply
 
 State = Literal["running", "answered", "stopped", "failed"]
 
@@ -78,8 +76,9 @@ class Turn:
             return []
         used = self.reply.usage
         cut = ["cut off at the length allowed"] if self.reply.finish_reason == "length" else []
+        spent = [tokens(used.input_tokens, used.output_tokens), dollars(self.reply.cost_usd)]
         took = [seconds(self.reply.milliseconds)] if timed else []
-        return [*cut, *([tokens(used), dollars(self.reply.cost_usd)] if used.total_tokens else []), *took]
+        return [*cut, *(spent if used.total_tokens else []), *took]
 
 
 class Transcript(str):
@@ -124,22 +123,3 @@ def fallback(reply: Reply) -> str:
 def reason(attempt: Attempt) -> str:
     """Why a model did not answer."""
     return f"{attempt.name}: {attempt.message or attempt.error}"
-
-
-def tokens(usage: Usage) -> str:
-    """Tokens in and out."""
-    return f"{usage.input_tokens:,} in · {usage.output_tokens:,} out".replace(",", "\u202f")
-
-
-def dollars(cost: float | None) -> str:
-    """US dollars to a millionth; an unknown cost is said to be unknown, never 0."""
-    if cost is None:
-        return "cost unknown"
-    if 0 < cost < _LEAST_DOLLARS:
-        return f"under ${_LEAST_DOLLARS:f}"
-    return "$" + (f"{cost:.2f}" if cost >= 1 else f"{cost:.6f}".rstrip("0").rstrip("."))
-
-
-def seconds(milliseconds: float) -> str:
-    """A time to the tenth of a second, a short one in milliseconds."""
-    return f"{milliseconds:.0f} ms" if milliseconds < _SHORT_MILLISECONDS else f"{milliseconds / 1000:.1f} s"

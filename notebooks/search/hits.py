@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from html import escape, unescape
 from pathlib import Path
 
-from notebooks.markdown import as_text, render
+from toolkit.display.markdown import as_text, render
 from toolkit.search.documents import Hit
 from toolkit.terms import terms
 

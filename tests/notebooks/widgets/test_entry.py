@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from notebooks.entry import Entry
+from notebooks.widgets.entry import Entry
 
 
 class Sent:
@@ -80,7 +80,7 @@ def test_an_empty_line_is_not_sent(sent: Sent) -> None:
 def test_an_enter_long_ago_does_not_send_a_text_written_later(sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
     line = entry(sent)
     enter(line)
-    monkeypatch.setattr("notebooks.entry.time.monotonic", lambda: float("inf"))
+    monkeypatch.setattr("notebooks.widgets.entry.time.monotonic", lambda: float("inf"))
     line.text.value = "much later"
     assert sent.texts == []
 

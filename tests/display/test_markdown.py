@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from notebooks import markdown
-from notebooks.markdown import render
+from toolkit.display import markdown
+from toolkit.display.markdown import render
 
 
 def test_prose_tables_and_code_are_rendered() -> None:

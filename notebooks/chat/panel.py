@@ -10,10 +10,11 @@ from typing import Any
 
 from ipywidgets import HTML, Box, VBox
 
-from notebooks.entry import Entry
-from notebooks.panel import Panel, named, sentence
-from notebooks.turn import Transcript, Turn, dollars, tokens, turns_of
+from notebooks.chat.turn import Transcript, Turn, turns_of
+from notebooks.widgets.entry import Entry
+from notebooks.widgets.panel import Panel, named, sentence
 from toolkit.bridge import Lane
+from toolkit.display.words import dollars, tokens
 from toolkit.errors import Conflict
 from toolkit.messages import Reply, Usage, cost_of
 
@@ -53,7 +54,7 @@ class ChatPanel(Panel):
         self._read, self._reading = session is None, asyncio.Lock()
         self._head, self._views = HTML(), named(VBox(), "turns")
         self._entry = Entry(
-            "Message", "Ask something…", "Send", partial(self._guarded, self._send_question), self._stop_pressed
+            "Message", "Ask something…", "Send", partial(self._guard, self._send_question), self._stop_pressed
         )
         super().__init__(tk, "chat", self._head, named(Box([self._views]), "scroll"), self._entry)
         self._settle()
@@ -141,7 +142,11 @@ class ChatPanel(Panel):
     def _settle(self) -> None:
         attempts = [a for turn in self._turns if turn.reply for a in turn.reply.attempts]
         used = sum((a.usage for a in attempts if a.usage), Usage())
-        total = f"{tokens(used)} · {dollars(cost_of(attempts))}" if used.total_tokens else ""
+        total = (
+            f"{tokens(used.input_tokens, used.output_tokens)} · {dollars(cost_of(attempts))}"
+            if used.total_tokens
+            else ""
+        )
         self._head.value = (
             f'<div class="toolkit-head"><b>Chat</b><span>{escape(self.model or "first model that answers")}</span>'
             f'<span class="toolkit-total">{total}</span></div>'

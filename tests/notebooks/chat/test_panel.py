@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from notebooks.chat import UPDATES_PER_SECOND, ChatPanel
+from notebooks.chat.panel import UPDATES_PER_SECOND, ChatPanel
 from toolkit.bridge import blocking
 from toolkit.errors import AllModelsFailed, ConfigError, Conflict, NotFound
 from toolkit.testing.vendors import Fault, VendorServer
@@ -287,7 +287,7 @@ async def test_the_head_adds_up_tokens_and_cost(tk: Any) -> None:
 
 
 async def test_old_turns_leave_the_page_and_stay_in_the_transcript(tk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("notebooks.chat.TURNS_SHOWN", 2)
+    monkeypatch.setattr("notebooks.chat.panel.TURNS_SHOWN", 2)
     panel = ChatPanel(tk)
     for question in ("First", "Second", "Third"):
         await panel.ask(question)

@@ -1,14 +1,17 @@
 """What all panels share: their look, work on the toolkit's own event loop, and errors in plain words."""
 
+import asyncio
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
 from html import escape
 from typing import Any
 
 from ipywidgets import HTML, VBox
 
-from notebooks.style import SHEET
-from toolkit.bridge import Lane, inside
+from notebooks.widgets.style import SHEET
+from toolkit.bridge import CLEANUP_SECONDS, Blocking, Lane, Work, inside
 from toolkit.errors import ConfigError, ToolkitError
 from toolkit.redaction import redact
 
@@ -36,6 +39,7 @@ class Panel(VBox):  # type: ignore[misc] # ipywidgets ships no types
             raise ConfigError(
                 "This toolkit can only be used with await; give the panel one from `notebooks.connect_sync()`."
             ) from None
+        self._waits = isinstance(tk, Blocking)
         self._lane: Lane | None = None
         self._sheet = HTML(SHEET)
         self._notice = HTML()
@@ -59,10 +63,37 @@ class Panel(VBox):  # type: ignore[misc] # ipywidgets ships no types
         self._notice.value = f'<div class="toolkit-error" role="alert">{escape(error)}</div>' if error else ""
         self._notice.layout.display = "" if error else "none"
 
-    def _guarded(self, act: Callable[[str], object], text: str) -> None:
-        # What a widget's callback raises is seen by nobody.
+    def _do(self, work: Work, then: Callable[[Any], object] = lambda _: None) -> None:
+        """Have `work` done where the toolkit lives, and then `then` with what it gave; the panel tells what fails."""
+
+        def done(outcome: Future[Any]) -> None:
+            error = outcome.exception()
+            if error is None:
+                self._guard(then, outcome.result())
+            elif not isinstance(error, asyncio.CancelledError):
+                self._tell(sentence(error))
+
+        self._tell("")
+        with Lane(self._home) as lane:
+            lane.call(work).add_done_callback(done)
+
+    def _given(self, lane: Lane, outcome: Future[Any]) -> Any:
+        """What a method gives that a cell calls: the result itself, or, where the toolkit is awaited, to be awaited.
+
+        An interrupt of the cell cancels what `lane` does, and waits until it has cleaned up.
+        """
+        if not self._waits:
+            return lane.result(outcome)
         try:
-            act(text)
+            return outcome.result()
+        except BaseException:
+            wait_for([lane.cancel()], CLEANUP_SECONDS)
+            raise
+
+    def _guard(self, act: Callable[..., object], *given: Any) -> None:
+        """Call what a widget's message calls: what it raises would be seen by nobody, and is told in the panel."""
+        try:
+            act(*given)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told
             self._tell(sentence(error))
 

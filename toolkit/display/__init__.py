@@ -1,0 +1,1 @@
+"""How things look to a person: Markdown, figures in words, tables and plots as HTML that may stand on any page."""
