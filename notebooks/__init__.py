@@ -21,14 +21,28 @@ if TYPE_CHECKING:
 
 _HOME = {
     "ChatPanel": "chat.panel",
+    "ModelsPanel": "models.panel",
     "SearchPanel": "search.panel",
+    "SessionsPanel": "sessions.panel",
+    "ToolForm": "tools.form",
+    "UsagePanel": "usage.panel",
     "connect": "connection",
     "connect_sync": "connection",
     "replay": "connection",
 }
-_PANELS = {"ChatPanel", "SearchPanel"}
+_PANELS = {"ChatPanel", "ModelsPanel", "SearchPanel", "SessionsPanel", "ToolForm", "UsagePanel"}
 
-__all__ = ["ChatPanel", "SearchPanel", "connect", "connect_sync", "replay"]
+__all__ = [
+    "ChatPanel",
+    "ModelsPanel",
+    "SearchPanel",
+    "SessionsPanel",
+    "ToolForm",
+    "UsagePanel",
+    "connect",
+    "connect_sync",
+    "replay",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -40,3 +54,8 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module(f"notebooks.{_HOME[name]}"), name)
     globals()[name] = value
     return value
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Add the magics: `%load_ext notebooks`."""
+    import_module("notebooks.magics").load_ipython_extension(shell)
