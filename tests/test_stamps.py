@@ -65,6 +65,15 @@ def test_in_a_replay_ids_and_times_are_the_same_again_in_every_thread() -> None:
     assert stamps.monotonic() == pytest.approx(time.monotonic(), abs=10)
 
 
+def test_ids_of_replays_with_different_names_differ() -> None:
+    ids = []
+    for name in ("report.yaml", "report.host.yaml", "report.yaml"):
+        with stamps.replay(datetime(2026, 11, 22, 12, tzinfo=UTC), name=name):
+            ids.append([stamps.new_id() for _ in range(3)])
+    assert ids[0] == ids[2] == sorted(ids[0])
+    assert not set(ids[0]) & set(ids[1])
+
+
 async def test_in_a_replay_nobody_sleeps_and_the_time_passes_all_the_same() -> None:
     with stamps.replay(NOON):
         before = stamps.now(), stamps.monotonic()

@@ -6,6 +6,7 @@ from contextlib import aclosing, suppress
 from typing import Any, Literal
 
 from toolkit.conversation import conversation
+from toolkit.display.shown import Comparison
 from toolkit.errors import CassetteError, ConfigError, DatabaseError, NotFound, ToolkitError
 from toolkit.jobs.job import Generation
 from toolkit.jobs.jobs import Jobs
@@ -164,6 +165,7 @@ class Answers:
         authenticated: bool = False,
         timeout: float = 60.0,
         on_interrupt: Literal["continue", "restart", "raise"] = "continue",
+        keep_partial: bool = False,
     ) -> AsyncGenerator[Delta, None]:
         """The same as `complete`, piece by piece; the last piece carries the whole reply.
 
@@ -173,6 +175,9 @@ class Answers:
         With `response_model` the text is JSON, and `delta.partial` is what it is so far, as Python's objects: not yet
         validated, and in long answers a moment old. An answer that breaks off begins again, and so does one that does
         not fit, announced in the same way.
+
+        With `keep_partial` the session keeps what was said of an answer that is cancelled or closed before its end, and
+        marks the message as `stopped`; else it keeps nothing of it.
         """
         options = ChatOptions(
             model=model,
@@ -197,6 +202,7 @@ class Answers:
             tool_choice=tool_choice,
             caller=Caller(user, origin, session, authenticated),
             on_interrupt=on_interrupt,
+            keep_partial=keep_partial,
         )
         said = self.chat.stream(
             conversation(prompt), session=session, system=system, tools=_several(tools), options=options
@@ -205,7 +211,7 @@ class Answers:
             async for delta in deltas:
                 yield delta
 
-    async def compare(self, prompt: Prompt, *, models: Sequence[str], **asked: Any) -> dict[str, Reply | ToolkitError]:
+    async def compare(self, prompt: Prompt, *, models: Sequence[str], **asked: Any) -> Comparison[Reply | ToolkitError]:
         """The same question to several models at once: each one's answer, or why there is none, by its name.
 
         Args:
@@ -230,7 +236,7 @@ class Answers:
             except ToolkitError as error:
                 return error
 
-        return dict(zip(models, await asyncio.gather(*map(one, models)), strict=True))
+        return Comparison(zip(models, await asyncio.gather(*map(one, models)), strict=True))
 
     async def edit(self, session: str, at: int, prompt: Prompt, **asked: Any) -> Reply:
         """Say something else in a conversation: in a branch that begins before its message `at`.

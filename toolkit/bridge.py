@@ -204,7 +204,7 @@ class BlockingLane(Lane):
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         super().__exit__(kind, error, trace)
         # A forgotten iterator may be collected on any thread, also on that of the loop.
-        if kind is not None and _running() is not self._loop:
+        if kind is not None and running() is not self._loop:
             wait_for([self._ended], CLEANUP_SECONDS)
 
     def wait(self, work: Work) -> Any:
@@ -213,7 +213,7 @@ class BlockingLane(Lane):
         Raises:
             RuntimeError: the lane's own loop would have to wait for itself.
         """
-        if _running() is self._loop:
+        if running() is self._loop:
             raise RuntimeError(
                 "A call without await cannot be made on the toolkit's own event loop; use the toolkit of "
                 "`await notebooks.connect()` in functions that the toolkit calls, and make them async."
@@ -303,7 +303,7 @@ class Awaitable(Proxy):
             return cast("bool | None", await lane.result(lane.call(partial(self._target.__aexit__, *error))))
 
     def _method(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        if _running() is self._loop:
+        if running() is self._loop:
             return method  # a tool that was written in a notebook is at home already
 
         @wraps(method)
@@ -362,7 +362,8 @@ async def _until(ended: Future[None]) -> None:
     await asyncio.wait([asyncio.wrap_future(ended)], timeout=CLEANUP_SECONDS)
 
 
-def _running() -> asyncio.AbstractEventLoop | None:
+def running() -> asyncio.AbstractEventLoop | None:
+    """The event loop that runs in this thread; None if none does."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

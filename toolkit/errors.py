@@ -247,7 +247,16 @@ class ToolError(ToolkitError):
 
 
 class ToolArgumentsError(ToolError):
-    """The arguments do not fit the tool's parameters; the message names the wrong one."""
+    """The arguments do not fit the tool's parameters; the message names the wrong one.
+
+    Attributes:
+        wrong: of each mistake the argument that has it and what is said of it, so that a form can say it there; the
+            argument is empty where it is none or all of them. Without any where only the message is known.
+    """
+
+    def __init__(self, message: str, *, wrong: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.wrong = tuple(wrong)
 
 
 def choices(names: Iterable[str]) -> str:

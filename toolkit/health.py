@@ -12,6 +12,8 @@ from weakref import WeakKeyDictionary
 
 from toolkit import providers
 from toolkit.db.migrate import default_folder, load
+from toolkit.display.card import Card, State
+from toolkit.display.shown import Shown, table_of
 from toolkit.errors import DatabaseError
 from toolkit.messages import Json
 from toolkit.models.doors import KeyHealth
@@ -38,7 +40,24 @@ _Check: TypeAlias = Callable[[], Awaitable[Json]]
 _opening: "WeakKeyDictionary[Toolkit, asyncio.Task[None]]" = WeakKeyDictionary()
 
 
-async def health(tk: "Toolkit") -> Json:
+class Health(Shown, dict[str, Any]):
+    """What `Toolkit.health` gives; a notebook shows the checks as a table."""
+
+    __slots__ = ()
+
+    def _shown(self) -> Card:
+        rows = [
+            Card(name, {"state": _state(bool(check["ok"])), "what": check.get("message")}, kind="Check")
+            for name, check in self["checks"].items()
+        ]
+        return Card(str(self["status"]), body=(table_of(rows, numbered=False),), kind="Health")
+
+
+def _state(ok: bool) -> State:
+    return State("well", good=True) if ok else State("not well", good=False)
+
+
+async def health(tk: "Toolkit") -> Health:
     """What `Toolkit.health` gives; it takes twice `SECONDS` at most."""
     checks = {"database": await _timed(lambda: _database(tk))}
     also: dict[str, _Check] = {}
@@ -54,7 +73,7 @@ async def health(tk: "Toolkit") -> Json:
     checks["cache"] = _remembered(tk.cache.last_failure)
     checks["tools"] = _remembered(" ".join(tk.tools.problems) or None)
     ready = all(check["ok"] for name, check in checks.items() if name not in _WORSE_NOT_WRONG)
-    return {"status": "ready" if ready else "unready", "checks": checks}
+    return Health(status="ready" if ready else "unready", checks=checks)
 
 
 async def _timed(check: _Check) -> Json:

@@ -2,18 +2,19 @@
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from toolkit import providers
 from toolkit.errors import ConfigError
-from toolkit.messages import Caller, Delta, Message
+from toolkit.messages import Caller, Delta, Image, Message
 from toolkit.models.catalog import Catalog
 from toolkit.prompts.library import Prompts
 from toolkit.search.answer import MOST_PASSAGES, TOKENS, Answer, Grounding, answer_of, ground, streamed
 from toolkit.search.collection import key_of
 from toolkit.search.describing import Describe
-from toolkit.search.documents import Document, Hits, IngestReport
+from toolkit.search.documents import Document, Hit, Hits, IngestReport
 from toolkit.search.embedding import BUNDLED, Embedders
 from toolkit.search.embedding.worker import Worker
 from toolkit.search.ingest import Documents, OnProgress
@@ -21,6 +22,7 @@ from toolkit.search.preparing import Runs
 from toolkit.search.ranking.mode import Mode
 from toolkit.search.retriever import Rerank, Retriever, Where
 from toolkit.sessions.chat import Chat, ChatOptions
+from toolkit.sessions.turn import Approve
 from toolkit.stamps import begin
 
 if TYPE_CHECKING:
@@ -227,10 +229,18 @@ class Knowledge:
         queue: float = 0.0,
         authenticated: bool = False,
         timeout: float = 60.0,
+        system: str | None = None,
+        tools: Sequence[str] = (),
+        approve: Approve | None = None,
+        images: Sequence[Image] = (),
+        hits: Sequence[Hit] = (),
+        keep_partial: bool = False,
     ) -> AsyncGenerator[Delta | Answer, None]:
         """The same answer piece by piece: deltas as of `stream`, and after the last one the `Answer`.
 
-        The arguments are those of `answer`.
+        The arguments are those of `answer`, and those of `stream` that have the same names. `images` are pictures
+        beside the question. `hits` are passages that somebody chose: the model reads them before those that are found,
+        and with `top_k=0` nothing else is searched.
         """
         options = ChatOptions(
             model=model,
@@ -239,10 +249,21 @@ class Knowledge:
             queue=queue,
             prompt=_PROMPT,
             caller=Caller(user, origin, session, authenticated),
+            approve=approve,
+            keep_partial=keep_partial,
         )
-        grounding = await self._ground(question, collection, where, top_k=top_k, tokens=tokens, options=options)
+        grounding = await self._ground(
+            question, collection, where, top_k=top_k, tokens=tokens, options=options, chosen=hits
+        )
+        *before, last = grounding.messages
         asked = self.chat.stream(
-            grounding.messages, session=session, sources=grounding.sources, remember=_asked(question), options=options
+            [*before, replace(last, images=tuple(images))],
+            session=session,
+            system=system,
+            tools=tools,
+            sources=grounding.sources,
+            remember=[Message("user", question, tuple(images))],
+            options=options,
         )
         async with aclosing(asked) as deltas, aclosing(streamed(deltas, grounding, embed=self._meanings)) as pieces:
             async for piece in pieces:
@@ -257,17 +278,22 @@ class Knowledge:
         top_k: int,
         tokens: int,
         options: ChatOptions,
+        chosen: Sequence[Hit] = (),
     ) -> Grounding:
-        hits = await self.retriever.search(
-            question,
-            collection=collection,
-            where=where,
-            top_k=top_k,
-            neighbors=1,
-            highlight=False,
-            owner=options.caller.owner,
-        )
-        return ground(question, hits, await self.prompts.render(_PROMPT), tokens=tokens)
+        hits: Sequence[Hit] = ()
+        if top_k or not chosen:
+            hits = await self.retriever.search(
+                question,
+                collection=collection,
+                where=where,
+                top_k=top_k,
+                neighbors=1,
+                highlight=False,
+                owner=options.caller.owner,
+            )
+        known = {hit.chunk_id for hit in chosen}
+        passages = [*chosen, *(hit for hit in hits if hit.chunk_id not in known)]
+        return ground(question, passages, await self.prompts.render(_PROMPT), tokens=tokens, chosen=bool(chosen))
 
     async def _meanings(self, texts: Sequence[str]) -> "npt.NDArray[np.float32]":
         """Whether a sentence says what a passage does: compared on this machine, so it costs nothing."""

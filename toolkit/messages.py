@@ -1,10 +1,40 @@
 """The toolkit's words for a conversation with a model, the same for every vendor."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-Json: TypeAlias = dict[str, Any]
+from toolkit.attempts import Attempt, Json, Usage, cost_of
+from toolkit.display import said
+from toolkit.display.shown import Shown
+
+__all__ = [
+    "BEFORE_QUESTION",
+    "NOT_APPROVED",
+    "NOT_IN_SOURCES",
+    "Attempt",
+    "CalledTool",
+    "Caller",
+    "ChatRequest",
+    "Completion",
+    "Delta",
+    "Embeddings",
+    "FinishReason",
+    "Image",
+    "Json",
+    "Message",
+    "OutputSchema",
+    "Reply",
+    "Role",
+    "Source",
+    "ToolCall",
+    "ToolCallFragment",
+    "ToolSpec",
+    "Usage",
+    "cost_of",
+    "question_of",
+]
+
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter"]
 
@@ -14,9 +44,12 @@ BEFORE_QUESTION = "\n\nQuestion: "
 NOT_IN_SOURCES = "The documents do not say."
 """The answer, word for word, to a question that the passages do not answer."""
 
+NOT_APPROVED = "Error: the user did not approve this call. Do not try it again; go on without it or ask."
+"""The result, word for word, of a tool call that a person refused. Results that begin with `Error:` are failures."""
 
-@dataclass(frozen=True, slots=True)
-class Image:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Image(Shown):
     """A picture in a message.
 
     Attributes:
@@ -26,17 +59,19 @@ class Image:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCall:
+@dataclass(frozen=True, slots=True, repr=False)
+class ToolCall(Shown):
     """A model's wish that a tool be called; `id` ties the result to it."""
 
     id: str
     name: str
     arguments: Json
 
+    _shown = said.tool_call
 
-@dataclass(frozen=True, slots=True)
-class Message:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Message(Shown):
     """One thing that was said.
 
     Attributes:
@@ -48,6 +83,7 @@ class Message:
         opaque: what a vendor wants back word for word with this message, e.g. its signed thoughts before a tool call,
             by the wire that it was said on (`"messages"`, `"responses"`). Nobody else reads it.
         pinned: it is kept before the model however long the conversation grows.
+        stopped: the answer was stopped before its end; a model is told what there is of it, and not that it is less.
     """
 
     role: Role
@@ -57,6 +93,9 @@ class Message:
     tool_call_id: str | None = None
     opaque: Mapping[str, Any] = field(default_factory=dict)
     pinned: bool = False
+    stopped: bool = False
+
+    _shown = said.message
 
     def to_json(self) -> Json:
         """The message as JSON, without what is empty."""
@@ -71,6 +110,8 @@ class Message:
             out["opaque"] = dict(self.opaque)
         if self.pinned:
             out["pinned"] = True
+        if self.stopped:
+            out["stopped"] = True
         return out
 
     @classmethod
@@ -84,20 +125,23 @@ class Message:
             tool_call_id=value.get("tool_call_id"),
             opaque=value.get("opaque", {}),
             pinned=value.get("pinned", False),
+            stopped=value.get("stopped", False),
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ToolSpec:
+@dataclass(frozen=True, slots=True, repr=False)
+class ToolSpec(Shown):
     """A tool as a model sees it: its name, what it does, and the JSON Schema of its arguments."""
 
     name: str
     description: str
     parameters: Json
 
+    _shown = said.tool_spec
 
-@dataclass(frozen=True, slots=True)
-class OutputSchema:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class OutputSchema(Shown):
     """The form that an answer must have.
 
     Attributes:
@@ -109,8 +153,8 @@ class OutputSchema:
     schema: Json
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+@dataclass(frozen=True, slots=True, repr=False)
+class Source(Shown):
     """A passage that an answer may rest on.
 
     Attributes:
@@ -123,9 +167,11 @@ class Source:
     title: str
     text: str
 
+    _shown = said.source
 
-@dataclass(frozen=True, slots=True)
-class ChatRequest:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ChatRequest(Shown):
     """What a model is asked, once.
 
     Attributes:
@@ -157,52 +203,8 @@ class ChatRequest:
     output: OutputSchema | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens, counted by the vendor.
-
-    Attributes:
-        input_tokens: all that went in, cached ones included.
-        output_tokens: all that came out, reasoning included.
-        cached_tokens: the part of `input_tokens` read from the vendor's cache.
-        cache_write_tokens: the part of `input_tokens` written to it.
-        reasoning_tokens: the part of `output_tokens` that was thought and not said.
-        cache_write_1h_tokens: the part of `cache_write_tokens` that is kept for an hour, which costs more.
-        input_image_tokens: the part of `input_tokens` that was pictures, where the vendor counts them apart.
-        input_audio_tokens: the part of `input_tokens` that was sound, where the vendor counts it apart.
-        output_audio_tokens: the part of `output_tokens` that was sound.
-    """
-
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cached_tokens: int = 0
-    cache_write_tokens: int = 0
-    reasoning_tokens: int = 0
-    cache_write_1h_tokens: int = 0
-    input_image_tokens: int = 0
-    input_audio_tokens: int = 0
-    output_audio_tokens: int = 0
-
-    @property
-    def total_tokens(self) -> int:
-        """In and out together."""
-        return self.input_tokens + self.output_tokens
-
-    def to_json(self) -> Json:
-        """The counts as JSON, without those that are 0."""
-        return {name: count for name, count in asdict(self).items() if count}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, int]) -> "Usage":
-        """The counts that `to_json` wrote."""
-        return cls(**value)
-
-    def __add__(self, other: "Usage") -> "Usage":
-        return Usage(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
+@dataclass(frozen=True, slots=True, repr=False)
+class Completion(Shown):
     """One whole answer of one vendor.
 
     Attributes:
@@ -220,9 +222,11 @@ class Completion:
     tier: str | None = None
     extra: Json | None = None
 
+    _shown = said.completion
 
-@dataclass(frozen=True, slots=True)
-class Embeddings:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Embeddings(Shown):
     """Vectors for texts.
 
     Attributes:
@@ -236,8 +240,8 @@ class Embeddings:
     request_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+@dataclass(frozen=True, slots=True, repr=False)
+class Caller(Shown):
     """On whose behalf a model is asked; kept in the ledger.
 
     Attributes:
@@ -258,61 +262,8 @@ class Caller:
         return self.user if self.authenticated else None
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One model asked once, whether it answered or not.
-
-    Attributes:
-        name: the model's name in the table, or `provider/model` where it has no row.
-        provider: the vendor.
-        model: the vendor's name of the model.
-        error: the class of the error, e.g. `"RateLimited"`; `"Cancelled"` if the caller went away or another model
-            was faster; `"Resting"` if it was passed over, because it failed again and again; None if it answered.
-        message: the error in one sentence, without secrets; None if it answered.
-        status: the HTTP status, None where there was none.
-        request_id: the vendor's id of the request.
-        milliseconds: from the question to the answer or the error.
-        usage: tokens, None if the vendor did not say.
-        cost_nano_usd: in billionths of a US dollar; None where the price is unknown, never 0 for that.
-        key: which key of a pool was used, e.g. `"OPENAI_API_KEYS[2]"`: the variable and the place, never the key;
-            None where there is only one.
-        uncounted: it may have cost something that nobody counted: it was left, or broke off, in the middle. Its `usage`
-            and cost are what the vendor had counted until then.
-    """
-
-    name: str
-    provider: str
-    model: str
-    error: str | None = None
-    message: str | None = None
-    status: int | None = None
-    request_id: str | None = None
-    milliseconds: float = 0.0
-    usage: Usage | None = None
-    cost_nano_usd: int | None = None
-    key: str | None = None
-    uncounted: bool = False
-
-    @property
-    def ok(self) -> bool:
-        """Whether the model answered."""
-        return self.error is None
-
-    def to_json(self) -> Json:
-        """The attempt as JSON, without what is not known of it."""
-        told = {item.name: getattr(self, item.name) for item in fields(self)}
-        out = {name: value for name, value in told.items() if value is not None and value is not False}
-        return {**out, "usage": self.usage.to_json()} if self.usage else out
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Attempt":
-        """The attempt that `to_json` wrote."""
-        usage = value.get("usage")
-        return cls(**{**value, "usage": None if usage is None else Usage.from_json(usage)})
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
+@dataclass(frozen=True, slots=True, repr=False)
+class Reply(Shown):
     """An answer, and how it came about.
 
     Attributes:
@@ -339,6 +290,8 @@ class Reply:
     milliseconds: float = 0.0
     trimmed: int = 0
     extra: Json | None = None
+
+    _shown, _row = said.reply, said.reply_row
 
     @property
     def text(self) -> str:
@@ -380,8 +333,8 @@ class Reply:
         return cls(**{**value, "message": Message.from_json(value["message"]), "attempts": attempts})
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCallFragment:
+@dataclass(frozen=True, slots=True, repr=False)
+class ToolCallFragment(Shown):
     """A piece of a tool call as it arrives in a stream.
 
     Attributes:
@@ -397,8 +350,29 @@ class ToolCallFragment:
     arguments: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Delta:
+@dataclass(frozen=True, slots=True, repr=False)
+class CalledTool(Shown):
+    """A tool that was called for a model, and what came of it.
+
+    Attributes:
+        call: what the model wanted.
+        result: what the model is told of it.
+        error: it failed, or was not run.
+        refused: it was not run, because who was asked did not approve.
+        milliseconds: from the call to its result, without the time that a person took to approve it.
+    """
+
+    call: ToolCall
+    result: str
+    error: bool = False
+    refused: bool = False
+    milliseconds: float = 0.0
+
+    _shown = said.called_tool
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Delta(Shown):
     """The next piece of a streamed answer.
 
     Attributes:
@@ -410,6 +384,8 @@ class Delta:
         reply: on the last piece that a caller of `Toolkit.stream` sees, the whole reply.
         attempts: on the first piece of each model that speaks: who was asked until then, in order, and last itself; of
             a cached answer, who has once given it.
+        called: on a piece after tools were called, all calls of that round, in the order in which the model asked; the
+            next model speaks after it.
         extra: what only the vendor says of this piece, in its own words, e.g. `{"logprobs": …}`; None is nothing.
     """
 
@@ -420,18 +396,13 @@ class Delta:
     completion: Completion | None = None
     reply: Reply | None = None
     attempts: tuple[Attempt, ...] = ()
+    called: tuple[CalledTool, ...] = ()
     extra: Json | None = None
+
+    _shown = said.delta
 
 
 def question_of(messages: Sequence[Message]) -> str:
     """What the last message of a user asks, without the passages that stand before it; empty without such a message."""
     last = next((m.text for m in reversed(messages) if m.role == "user"), "")
     return last.rpartition(BEFORE_QUESTION)[2].strip()
-
-
-def cost_of(attempts: Sequence[Attempt]) -> float | None:
-    """US dollars of all `attempts` together; None if one of them answered, or used tokens, at an unknown price."""
-    paid = [a for a in attempts if a.ok or (a.usage and a.usage.total_tokens)]
-    if any(a.cost_nano_usd is None for a in paid):
-        return None
-    return sum(a.cost_nano_usd or 0 for a in paid) / 1e9

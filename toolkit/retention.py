@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol, TypeAlias
 
+from toolkit.display.card import Card
+from toolkit.display.shown import Shown
 from toolkit.usage.ledger import Ledger
 
 BATCH = 500
@@ -47,8 +49,8 @@ class Keeping:
         return await self.ledger.prune(before, limit, keep_sums=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Forgotten:
+@dataclass(frozen=True, slots=True, repr=False)
+class Forgotten(Shown):
     """What was forgotten.
 
     Attributes:
@@ -58,6 +60,9 @@ class Forgotten:
 
     before: datetime
     counts: Mapping[Kind, int]
+
+    def _shown(self) -> Card:
+        return Card("Forgotten", {str(kind): count for kind, count in self.counts.items()})
 
 
 async def count(stores: Mapping[Kind, Forgetful], before: datetime) -> Forgotten:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from toolkit.display.shown import Listing
 from toolkit.models.catalog import Catalog
 from toolkit.models.hints import Hint, hints
 from toolkit.usage.ledger import Ledger
@@ -17,7 +18,7 @@ class Usage(Ledger):
 
     models: Catalog
 
-    async def hints(self, wish: str, *, n: int = 3, requirements: Mapping[str, Any] | None = None) -> list[Hint]:
+    async def hints(self, wish: str, *, n: int = 3, requirements: Mapping[str, Any] | None = None) -> Listing[Hint]:
         """The enabled models that suit a wish best, best first, each with the figure that speaks for it.
 
         Args:

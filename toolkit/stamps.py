@@ -11,9 +11,14 @@ from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
+from zlib import crc32
 
 _GRID: Final = 2**20
 """Parts of a second in which a replay counts: sums and differences of binary fractions are exact."""
+
+
+_COUNTED: Final = 32
+"""Bits in which the ids of a replay are counted; those above them tell replays apart."""
 
 
 def now() -> datetime:
@@ -94,7 +99,7 @@ def freeze(at: datetime | None = None) -> Iterator[None]:
 
 
 @contextmanager
-def replay(at: datetime, before: Callable[[], float] = lambda: 0.0) -> Iterator[None]:
+def replay(at: datetime, before: Callable[[], float] = lambda: 0.0, *, name: str = "") -> Iterator[None]:
     """Inside, ids and all times are those of a replay, for the whole process: its threads and tasks, old and new.
 
     `now` starts at `at` and moves one millisecond per question and with what is `elapse`d, summed over all that is
@@ -103,8 +108,9 @@ def replay(at: datetime, before: Callable[[], float] = lambda: 0.0) -> Iterator[
     Args:
         at: the first moment.
         before: the seconds that passed before the question that begins now.
+        name: ids of replays with different names differ, so that two processes may use one database.
     """
-    mine = _Replay(at, before)
+    mine = _Replay(at, before, name)
     _replays.append(mine)
     try:
         yield
@@ -139,8 +145,9 @@ class _Timeline:
 class _Replay(_Frozen):
     """What all threads of the process share in a replay."""
 
-    def __init__(self, at: datetime, before: Callable[[], float]) -> None:
+    def __init__(self, at: datetime, before: Callable[[], float], name: str) -> None:
         super().__init__(at)
+        self._space = crc32(name.encode(errors="surrogatepass")) << _COUNTED
         self._began = int(at.timestamp() * 1000)  # for ids, which must not tell who of several was asked first
         self._before = before
         self._lock = threading.RLock()
@@ -154,7 +161,7 @@ class _Replay(_Frozen):
     def next_id(self) -> str:
         with self._lock:
             self._count += 1
-            return _uuid7(self._began, self._count)
+            return _uuid7(self._began, self._space | self._count)
 
     def of_here(self) -> _Timeline:
         timeline = _timeline.get()

@@ -18,7 +18,7 @@ from toolkit.db import Database, borrow_database, open_database
 from toolkit.db.feed import Feed
 from toolkit.db.redis import Redis
 from toolkit.errors import ConfigError
-from toolkit.health import health
+from toolkit.health import Health, health
 from toolkit.housekeeping import Housekeeping
 from toolkit.inbox import accept
 from toolkit.jobs.jobs import Jobs
@@ -87,13 +87,14 @@ class Toolkit(Answers, Knowledge):
         events: what happened, told to listeners in any process.
         db: where everything is kept.
         settings: what the environment says.
+        environ: names to values, for the variables that rows of `models` refer to; a replay has stand-ins for keys.
     """
 
     def __init__(self, settings: Settings, db: Database) -> None:
         self.settings = settings
         self.db = db
         self.cassette = _cassette(settings)
-        environ = self.cassette.environ(settings.environ) if self.cassette else settings.environ
+        environ = self.environ = self.cassette.environ(settings.environ) if self.cassette else settings.environ
         connect = self.cassette.connect(providers.connect) if self.cassette else providers.connect
         self.redis = Redis(settings.redis_url) if settings.redis_url else None
         self.events = Feed(db)
@@ -291,7 +292,7 @@ class Toolkit(Answers, Knowledge):
             return await retention.count(stores, before)
         return await retention.prune(stores, before, told=told)
 
-    async def health(self) -> Json:
+    async def health(self) -> Health:
         """Whether it can work, and what of it cannot: `{"status": "ready" or "unready", "checks": {name: …}}`.
 
         Every check has `ok`, `milliseconds` and, where there is something to say, `message`. That of the models has

@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncGenerator
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from starlette.responses import Response, StreamingResponse
 
-from mcp_server.admin.charts import bars
 from mcp_server.admin.visit import Visit
 from mcp_server.refusals import Refusal
+from toolkit.display.figures import day as day_in_words
+from toolkit.display.plots import stacked_bars
 from toolkit.stamps import day_of, now
 from toolkit.usage.export import csv_lines
 from toolkit.usage.records import UsageRow
@@ -25,13 +26,20 @@ async def show_usage(visit: Visit) -> Response:
     by_day = {row.key: row for row in await usage.by("day", days=days)}
     told = [(day, by_day.get(day)) for day in _each_day(days)]
     priced = any(row and row.cost_usd for _, row in told)
-    chart = bars([(day, _figure(row, priced=priced)) for day, row in told], whole=not priced)
+    chart = stacked_bars(
+        "Cost per day" if priced else "Calls per day",
+        [day_in_words(day) for day, _ in told],
+        {"all": [_figure(row, priced=priced) for _, row in told]},
+        unit="dollars" if priced else "number",
+        whole=not priced,
+        heading=False,
+    )
     tables: list[tuple[str, str, list[UsageRow], int]] = []
     for title, dimension in (("Model", "model"), ("User", "user"), ("Application", "origin")):
         rows = await usage.by(dimension, days=days)  # type: ignore[arg-type]
         tables.append((title, dimension, rows[:_ROWS], len(rows)))
     return visit.page(
-        "usage.html", stats=stats, days=days, choices=DAYS, chart=chart, by_day=told, priced=priced, tables=tables
+        "usage.html", stats=stats, days=days, choices=DAYS, chart=chart.svg, by_day=told, priced=priced, tables=tables
     )
 
 
@@ -56,8 +64,7 @@ def _each_day(days: int) -> list[str]:
     return [day_of(today - timedelta(days=back)) for back in range(days - 1, -1, -1)]
 
 
-def _figure(row: UsageRow | None, *, priced: bool) -> float:
+def _figure(row: UsageRow | None, *, priced: bool) -> float | None:
     if row is None:
         return 0.0
-    figure: Any = (row.cost_usd or 0.0) if priced else row.calls
-    return float(figure)
+    return row.cost_usd if priced else float(row.calls)

@@ -119,6 +119,7 @@ class MessageTold(Told):
     tool_calls: list[ToolCallTold] = told("What an assistant wants done before it goes on.", [])
     tool_call_id: str | None = told("The call that a `tool` message answers.", None)
     pinned: bool = told("It is kept before the model however long the conversation grows.", False)
+    stopped: bool = told("The answer was stopped before its end.", False)
 
     @classmethod
     def of(cls, position: int, message: Message) -> Self:
@@ -131,4 +132,5 @@ class MessageTold(Told):
             tool_calls=[ToolCallTold(id=c.id, name=c.name, arguments=c.arguments) for c in message.tool_calls],
             tool_call_id=message.tool_call_id,
             pinned=message.pinned,
+            stopped=message.stopped,
         )

@@ -46,6 +46,7 @@ def test_the_commands_of_the_contract_are_there() -> None:
         "keys": {"create", "list", "revoke", "forget"},
         "cache": {"show", "clear", "invalidate"},
         "jobs": {"list", "show", "cancel", "resume", "delete"},
+        "notebook": {"test", "update"},
         "db": {"copy", "backup", "vacuum", "check", "stats", "prune"},
     }
     alone = {
@@ -67,6 +68,7 @@ GROUPS: list[tuple[str, ...]] = [
     ("limits",),
     ("cache",),
     ("jobs",),
+    ("notebook",),
     ("models",),
     ("tools",),
     ("db",),

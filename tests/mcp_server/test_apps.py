@@ -11,7 +11,7 @@ from mcp import Client
 from mcp.types import CallToolResult, TextResourceContents
 
 from mcp_server.apps import META, MIME_TYPE, PANELS, page
-from tests.mcp_server.browser import CHROMIUM, Browser, browser
+from tests.browser import CHROMIUM, Browser, browser
 from tests.mcp_server.serving import held, stdio
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

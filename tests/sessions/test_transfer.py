@@ -38,6 +38,7 @@ messages = st.lists(
         tool_call_id=st.none() | lines.filter(bool),
         opaque=objects,
         pinned=st.booleans(),
+        stopped=st.booleans(),
     ),
     max_size=5,
 )

@@ -280,3 +280,16 @@ def test_what_a_validator_of_the_author_says_is_passed_on() -> None:
 
     with pytest.raises(ToolArgumentsError, match=r'halve: `even` is wrong: the number is odd \(got \{"number": 3\}\);'):
         of(halve).check("halve", {"even": {"number": 3}})
+
+
+def test_each_mistake_is_told_with_the_argument_that_has_it() -> None:
+    def find(query: str, limit: Annotated[int, Field(ge=1)] = 5) -> None: ...
+
+    parameters = Parameters.of(find, tool="find", described={}, context=ToolContext)
+    with pytest.raises(ToolArgumentsError) as caught:
+        parameters.check("find", {"limit": 0, "limt": 1})
+    assert sorted(caught.value.wrong) == [
+        ("limit", "`limit` must be at least 1 (got 0)"),
+        ("limt", "`limt` is unknown, use `limit`"),
+        ("query", "`query` is missing"),
+    ]

@@ -35,13 +35,14 @@ async def keep(
     kind: str = "chat",
     cached: bool = False,
     call_id: str | None = None,
+    number: int = 1,
     **more: Any,
 ) -> None:
     """Write one row."""
     await ledger.record(
         asked(name, **more),
         call_id=call_id or new_id(),
-        number=1,
+        number=number,
         kind=kind,
         caller=caller,
         started_at=at or now(),

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from toolkit.db import Row, as_json, as_time, as_time_or_none
+from toolkit.display.card import Card, Cell, Code, State
+from toolkit.display.shown import Shown
 
 _SECRET = re.compile(r"tk_[A-Za-z0-9_-]{43}")
 _SHOWN = 9  # characters: 36 of its 256 bits
 
 
-@dataclass(frozen=True, slots=True)
-class ApiKey:
+@dataclass(frozen=True, slots=True, repr=False)
+class ApiKey(Shown):
     """A key, without the key itself.
 
     Attributes:
@@ -55,6 +57,15 @@ class ApiKey:
     def counts(self, at: datetime) -> bool:
         """Whether it opens anything at that moment."""
         return self.revoked_at is None and (self.expires_at is None or at < self.expires_at)
+
+    def _shown(self) -> Card:
+        facts: dict[str, Cell] = {
+            "begins": Code(self.hint),
+            "user": self.user,
+            "scopes": ", ".join(sorted(self.scopes)),
+            "state": State("revoked", good=False) if self.revoked_at else State("valid", good=True),
+        }
+        return Card(self.name, facts, kind="Key")
 
 
 def new_secret() -> str:

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 from toolkit.access.key import ApiKey, digest_of, hint_of, is_secret, new_secret
 from toolkit.access.scopes import CHAT, EVERY_SCOPE, SEARCH
 from toolkit.db import Database
+from toolkit.display.shown import Listing
 from toolkit.errors import ConfigError, Conflict, DatabaseError, NotFound
 from toolkit.stamps import new_id, now
 
@@ -20,7 +21,7 @@ NOTED_EVERY: Final = timedelta(minutes=1)
 """How often the use of a key is written down, at most."""
 
 _MOST_REMEMBERED = 1_000
-_Keys: TypeAlias = list[ApiKey]  # `list` is a method below
+_Keys: TypeAlias = Listing[ApiKey]  # `list` is a method below
 _log = logging.getLogger(__name__)
 
 _ADD = """
@@ -117,7 +118,7 @@ class ApiKeys:
             "SELECT * FROM api_keys WHERE (CAST(:user AS TEXT) IS NULL OR user_id = :user) ORDER BY created_at, id",
             user=user,
         )
-        return [ApiKey.from_row(row) for row in rows]
+        return Listing(ApiKey.from_row(row) for row in rows)
 
     async def revoke(self, which: str) -> ApiKey:
         """Let a key open nothing any more: here at once, in other processes within `REMEMBERED` seconds.

@@ -17,6 +17,7 @@ from toolkit.cli.keys import keys
 from toolkit.cli.limits import limits
 from toolkit.cli.migrate import migrate
 from toolkit.cli.models import models
+from toolkit.cli.notebook import notebook
 from toolkit.cli.prompts import prompts
 from toolkit.cli.run import Commands, database, example
 from toolkit.cli.sessions import sessions
@@ -52,6 +53,7 @@ for command in (
     keys,
     cache,
     jobs,
+    notebook,
     migrate,
     db,
     doctor,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=Commands, epilog=example("toolkit keys create laptop --user ada"))
 def keys() -> None:
-    """Make, list and revoke the keys with which programs call over HTTP."""
+    """Make, list and revoke the keys of programs that call by HTTP."""
 
 
 @keys.command(

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from toolkit.db.slow import SlowQuery
+from toolkit.display.shown import Listing, Shown
 
 Row: TypeAlias = Mapping[str, Any]
 
@@ -81,8 +82,8 @@ class Problem(NamedTuple):
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class PoolStats:
+@dataclass(frozen=True, slots=True, repr=False)
+class PoolStats(Shown):
     """How busy the connections are, and what they did since the database was opened.
 
     Attributes:
@@ -139,7 +140,7 @@ class Database(Protocol):
         """Finish what was begun and let go of every connection that is ours; harmless when it is closed."""
         ...
 
-    async def migrations(self) -> list[MigrationStatus]:
+    async def migrations(self) -> Listing[MigrationStatus]:
         """Every change of the tables that the toolkit or the database knows, oldest first; changes nothing itself."""
         ...
 
@@ -203,7 +204,7 @@ class Database(Protocol):
         """How busy the connections are; all zero but `most` before the database is open."""
         ...
 
-    def slow_queries(self) -> list[SlowQuery]:
+    def slow_queries(self) -> Listing[SlowQuery]:
         """The last hundred statements that took longer than `TOOLKIT_SLOW_QUERY_MS`, newest first."""
         ...
 
@@ -219,7 +220,7 @@ class Database(Protocol):
         """Give the space of deleted rows back and refresh what the query planner knows."""
         ...
 
-    async def check(self) -> list[Problem]:
+    async def check(self) -> Listing[Problem]:
         """Read everything and say what is damaged or refers to nothing; an empty list is a sound database."""
         ...
 

@@ -23,6 +23,8 @@ from typing import Any, NamedTuple, TypeAlias
 from toolkit.db.database import Database, Row, Statement, as_json, as_time
 from toolkit.db.place import Gap, Place
 from toolkit.db.statements import json_text
+from toolkit.display.card import Card
+from toolkit.display.shown import Shown
 from toolkit.errors import ConfigError, DatabaseBusy, DatabaseError, DatabaseUnavailable
 from toolkit.stamps import now
 
@@ -69,8 +71,8 @@ RETURNING seq
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+@dataclass(frozen=True, slots=True, repr=False)
+class Event(Shown):
     """Something that happened.
 
     Attributes:
@@ -88,6 +90,10 @@ class Event:
     created_at: datetime
     seq: int
     cursor: str
+
+    def _shown(self) -> Card:
+        # Ids and times are other ones at each run.
+        return Card(self.kind, {name: value for name, value in self.body.items() if isinstance(value, bool | int)})
 
 
 def event(kind: str, subject: str, body: Mapping[str, Any]) -> Statement:

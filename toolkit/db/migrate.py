@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from toolkit.db.database import MigrationStatus
+from toolkit.display.shown import Listing
 from toolkit.errors import MigrationError
 
 # The table in which a database remembers what was applied to it.
@@ -119,7 +120,7 @@ def plan(known: Sequence[Migration], applied: Mapping[int, str]) -> list[Migrati
     return list(known[newest:])
 
 
-def status(known: Sequence[Migration], applied: Mapping[int, tuple[str, datetime]]) -> list[MigrationStatus]:
+def status(known: Sequence[Migration], applied: Mapping[int, tuple[str, datetime]]) -> Listing[MigrationStatus]:
     """Every migration that the toolkit knows or the database had, in order.
 
     Args:
@@ -128,7 +129,7 @@ def status(known: Sequence[Migration], applied: Mapping[int, tuple[str, datetime
     """
     pending = {m.version: MigrationStatus(m.version, m.name, None) for m in known}
     had = {version: MigrationStatus(version, name, at) for version, (name, at) in applied.items()}
-    return [entry for _, entry in sorted((pending | had).items())]
+    return Listing(entry for _, entry in sorted((pending | had).items()))
 
 
 def failed(migration: Migration, reason: object) -> MigrationError:

@@ -6,6 +6,8 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from toolkit.display.shown import Listing, Shown
+
 KEPT = 100
 
 _NAME = re.compile(
@@ -17,8 +19,8 @@ _NAME = re.compile(
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class SlowQuery:
+@dataclass(frozen=True, slots=True, repr=False)
+class SlowQuery(Shown):
     """A statement that took longer than the limit.
 
     Attributes:
@@ -56,9 +58,9 @@ class SlowQueries:
         self._last.appendleft(query)
         _log.warning("Slow statement: %s took %.0f ms", query.name, query.milliseconds)
 
-    def newest_first(self) -> list[SlowQuery]:
+    def newest_first(self) -> Listing[SlowQuery]:
         """Those that are kept."""
-        return list(self._last)
+        return Listing(self._last)
 
 
 def name_of(sql: str) -> str:

@@ -1,9 +1,12 @@
 """A piece of work that is kept: a batch under a name, or a question that is answered in the background."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
+from toolkit.display import said
+from toolkit.display.card import Card, Cell, State
+from toolkit.display.shown import Shown
 from toolkit.errors import ToolkitError
 from toolkit.messages import Json, Reply
 
@@ -14,8 +17,8 @@ STATUSES: Final[tuple[Status, ...]] = ("pending", "running", "completed", "faile
 ENDED: Final = frozenset({"completed", "failed", "cancelled"})
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+@dataclass(frozen=True, slots=True, repr=False)
+class Job(Shown):
     """A job, without its questions.
 
     Attributes:
@@ -55,8 +58,11 @@ class Job:
         """Whether nothing more will come of it by itself."""
         return self.status in ENDED
 
+    def _shown(self) -> Card:
+        return _card(self)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Generation(Job):
     """A single question that is answered in the background.
 
@@ -67,3 +73,21 @@ class Generation(Job):
 
     reply: Reply | None = None
     failure: ToolkitError | None = None
+
+    def _shown(self) -> Card:
+        return replace(_card(self), body=(said.reply(self.reply),)) if self.reply else _card(self)
+
+
+def _card(job: Job) -> Card:
+    facts: dict[str, Cell] = {
+        "kind": job.kind.replace("_", " "),
+        "state": State(job.status, good=job.status not in ("failed", "cancelled")),
+        "questions": job.total,
+        "answered": job.answered,
+        "failed": job.failed or None,
+        "user": job.user,
+        "origin": job.origin,
+        "why": job.error,
+    }
+    # The id of a question is another one each time; that of a batch is its name.
+    return Card("" if job.kind == "generation" else job.id, facts, kind="Job")

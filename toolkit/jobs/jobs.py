@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 from toolkit.db import Database
+from toolkit.display.shown import Listing
 from toolkit.errors import ConfigError, Conflict, choices
 from toolkit.jobs.batch import KeptBatch
 from toolkit.jobs.generations import Generations
@@ -39,7 +40,7 @@ OnDone: TypeAlias = Callable[[int, int | None], None]
 _MOST: Final = 2**31 - 1
 """Rows of a list, as far as every database can count; who says more means all."""
 
-_Jobs: TypeAlias = list[Job]  # `list` is a method below
+_Jobs: TypeAlias = Listing[Job]  # `list` is a method below
 
 
 class Jobs:

@@ -8,6 +8,7 @@ from typing import Any
 
 from toolkit.db import Database, Row, Statement, as_json, as_time, as_time_or_none
 from toolkit.db.feed import event
+from toolkit.display.shown import Listing
 from toolkit.errors import ConfigError, Conflict, NotFound
 from toolkit.jobs import sql
 from toolkit.jobs.job import Generation, Job, JobKind, Status
@@ -264,7 +265,7 @@ class JobStore:
 
     async def list(
         self, *, user: str | None, status: str | None, kind: str | None, limit: int, after: str | None
-    ) -> "list[Job]":
+    ) -> "Listing[Job]":
         """Jobs, last created first."""
         rows = await self._db.fetch_all(
             sql.LIST,
@@ -274,7 +275,7 @@ class JobStore:
             limit=limit,
             after=after,
         )
-        return [Job(**_values(row)) for row in rows]
+        return Listing(Job(**_values(row)) for row in rows)
 
     async def _changed(
         self, job_id: str, change: Statement, status: Status, *also: Statement, call_id: str | None = None

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from toolkit.db import Database, Statement
+from toolkit.display.shown import Listing
 from toolkit.errors import Conflict
 from toolkit.models import plan as planning
 from toolkit.models import portable
@@ -199,7 +200,7 @@ class Catalog(Lookup):
         """
         wanted = portable.checked([portable.row(number, model) for number, model in enumerate(models, 1)])
         done = await self._carry_out(lambda listed: planning.to_add(wanted, listed), by)
-        return [*done.added]
+        return Listing(done.added)
 
     async def set_many(
         self,
@@ -284,7 +285,7 @@ class Catalog(Lookup):
         def plan(listed: Models) -> Plan:
             return Plan(removed=tuple(planning.chosen(listed, names, provider, scope)))
 
-        return [*(await self._carry_out(plan, by)).removed]
+        return Listing((await self._carry_out(plan, by)).removed)
 
     async def export_toml(self, *, provider: str | None = None, scope: str | None = None) -> str:
         """The models, all or those that fit, as the text of a TOML file that `import_toml` takes.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from toolkit.display.shown import Listing, Shown
 from toolkit.errors import ToolkitError
 from toolkit.models.breaker import Breaker, State
 from toolkit.models.keys import Key, keys_of, secrets_of
@@ -75,8 +76,8 @@ class Shut:
     promised: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class KeyHealth:
+@dataclass(frozen=True, slots=True, repr=False)
+class KeyHealth(Shown):
     """How one key of one model fares.
 
     Attributes:
@@ -163,10 +164,10 @@ class Doors:
             for each in waits:
                 each.cancel()
 
-    def health(self) -> list[KeyHealth]:
+    def health(self) -> Listing[KeyHealth]:
         """How every key fares that was used since the start, by model and place."""
         moment, today = self._clock(), calendar_now()
-        return [
+        return Listing(
             KeyHealth(
                 model=door.model.name,
                 key=door.key.label,
@@ -178,7 +179,7 @@ class Doors:
             )
             for doors in self._doors.values()
             for door in doors
-        ]
+        )
 
     def _told(self, door: Door) -> str | None:
         error = door.breaker.error

@@ -9,6 +9,8 @@ from statistics import median
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from toolkit import providers
+from toolkit.display.card import Card
+from toolkit.display.shown import Listing, Shown
 from toolkit.errors import ConfigError
 from toolkit.models.facts import facts_of
 from toolkit.models.lookup import Lookup
@@ -24,8 +26,8 @@ _FEW: Final = 5  # answers below which a median says nothing
 _SURE: Final = 1.96  # standard deviations: 95 of 100
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
+@dataclass(frozen=True, slots=True, repr=False)
+class Hint(Shown):
     """A model that suits a wish.
 
     Attributes:
@@ -44,6 +46,9 @@ class Hint:
     unit: str
     sentence: str
 
+    def _shown(self) -> Card:
+        return Card(self.model, {"provider": self.provider, "suits": self.wish, "because": self.sentence}, kind="Model")
+
 
 class _Found(NamedTuple):
     """A hint, and its place: smaller comes first."""
@@ -58,7 +63,7 @@ _Finder: TypeAlias = Callable[[Sequence[Model], Reports], Awaitable[list[_Found]
 
 async def hints(
     catalog: Lookup, ledger: Reports, wish: str, *, n: int = 3, requirements: Mapping[str, Any] | None = None
-) -> list[Hint]:
+) -> Listing[Hint]:
     """The enabled models that suit a wish best, best first; those of whom the figure is unknown are left out.
 
     A last resort such as `offline` comes after all others.
@@ -83,7 +88,7 @@ async def hints(
     models = await catalog.fitting(await catalog.list(enabled=True), requirements or {})
     found = await finder(models, ledger)
     found.sort(key=lambda each: (providers.last_resort(each.hint.provider), each.place))
-    return [each.hint for each in found[:n]]
+    return Listing(each.hint for each in found[:n])
 
 
 async def _cheapest(models: Sequence[Model], ledger: Reports) -> list[_Found]:

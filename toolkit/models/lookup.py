@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from toolkit import providers
 from toolkit.db import Database
+from toolkit.display.shown import Listing
 from toolkit.errors import ConfigError, NotFound, choices
 from toolkit.models import rows as table
 from toolkit.models.model import Change, Model
@@ -17,8 +18,8 @@ from toolkit.models.requirements import Wanted
 from toolkit.redaction import redact
 
 # The class has a method `list`, which hides the type's name in its annotations.
-Models: TypeAlias = list[Model]
-Changes: TypeAlias = list[Change]
+Models: TypeAlias = Listing[Model]
+Changes: TypeAlias = Listing[Change]
 Latencies: TypeAlias = Callable[[str], Awaitable[Sequence[float]]]
 """Milliseconds of the last answers of the model of that name."""
 
@@ -125,7 +126,7 @@ class Lookup:
             name=name,
             limit=max(0, limit),
         )
-        return [table.change_of(row) for row in rows]
+        return Listing(table.change_of(row) for row in rows)
 
     async def resolve(self, model: str | None, *, scope: str = "global") -> Models:
         """The models that `model=` means, in the order in which they are tried.
@@ -141,12 +142,12 @@ class Lookup:
             ConfigError: the model is there, but disabled.
         """
         if model is not None:
-            return [await self._one(model, scope)]
+            return Listing([await self._one(model, scope)])
         chain = await self.chain(scope)
         if self._default_model is None:
             return chain
         first = await self._one(self._default_model, scope)
-        return [first, *(each for each in chain if each.id != first.id)]
+        return Listing([first, *(each for each in chain if each.id != first.id)])
 
     async def select(self, requirements: Mapping[str, Any], *, scope: str = "global") -> Models:
         """The models of the chain of `scope` that fit, those that are preferred first; it may be none.
@@ -169,7 +170,7 @@ class Lookup:
             measured = await asyncio.gather(*(self._latencies(model.name) for model in models))
             latency = {model.name: median(taken) for model, taken in zip(models, measured, strict=True) if taken}
         # In a thread, because what is known of a model may have to be loaded first.
-        return await asyncio.to_thread(wanted.of, models, latency=latency)
+        return Listing(await asyncio.to_thread(wanted.of, models, latency=latency))
 
     async def _one(self, model: str, scope: str) -> Model:
         found = await (self.default(scope) if model == "default" else self._find(model))

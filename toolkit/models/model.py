@@ -6,14 +6,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from toolkit import providers
+from toolkit.display.card import Card, Cell, Code, State
+from toolkit.display.shown import Shown, cell
 from toolkit.messages import ChatRequest, Json
 from toolkit.providers.base import Structured
+from toolkit.redaction import redact
 
 _NEVER = datetime.fromtimestamp(0, UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+@dataclass(frozen=True, slots=True, repr=False)
+class Model(Shown):
     """A model that may answer.
 
     Attributes:
@@ -113,9 +116,21 @@ class Model:
             "config": dict(self.config),
         }
 
+    def _shown(self) -> Card:
+        facts: dict[str, Cell] = {
+            "asks": Code(f"{self.provider}/{self.model}"),
+            "scope": self.scope if self.scope != "global" else None,
+            "priority": self.priority if self.is_listed else None,
+            "state": State("on", good=True) if self.enabled else "off",
+            "default": self.is_default,
+            "key in": Code(redact(", ".join(self.auth.values()))) if self.auth else None,
+            "config": cell(self.config),
+        }
+        return Card(self.name, facts, kind="Model")
 
-@dataclass(frozen=True, slots=True)
-class Change:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Change(Shown):
     """One change of a row.
 
     Attributes:
@@ -137,3 +152,15 @@ class Change:
     after: Json | None
     changed_by: str | None
     changed_at: datetime
+
+    def _shown(self) -> Card:
+        before, after = self.before or {}, self.after or {}
+        changed = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+        facts: dict[str, Cell] = {
+            "action": self.action,
+            "what": ", ".join(changed) if before and after else None,
+            "before": cell({name: before.get(name) for name in changed}) if before and after else None,
+            "after": cell({name: after.get(name) for name in changed}) if before and after else None,
+            "by": self.changed_by,
+        }
+        return Card(self.name, facts, kind="Model")

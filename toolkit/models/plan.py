@@ -6,6 +6,8 @@ from typing import Any, Final, NamedTuple
 
 from toolkit import providers
 from toolkit.db import Statement
+from toolkit.display.card import Card, Code, Table
+from toolkit.display.shown import Shown
 from toolkit.errors import ConfigError, Conflict, NotFound, choices
 from toolkit.models import rows as table
 from toolkit.models.checks import FIELDS, check_row
@@ -25,8 +27,8 @@ class Edit(NamedTuple):
     after: Model
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+@dataclass(frozen=True, slots=True, repr=False)
+class Plan(Shown):
     """What a list of changes does.
 
     Attributes:
@@ -66,6 +68,13 @@ class Plan:
             *(table.audit("add", None, model, at=model.created_at, by=by) for model in self.added),
         ]
         return [*written, *(kept for kept, _ in audits), *(told for _, told in audits)]
+
+    def _shown(self) -> Card:
+        rows = [("add", model) for model in self.added]
+        rows += [("change", edit.after) for edit in self.changed] + [("remove", model) for model in self.removed]
+        table = Table(("", "name", "model"), [(what, m.name, Code(f"{m.provider}/{m.model}")) for what, m in rows])
+        changes = f"{len(rows):,} change{'' if len(rows) == 1 else 's'}"
+        return Card(changes, {"unchanged": len(self.unchanged) or None}, (table,) if rows else (), kind="Plan")
 
 
 def to_add(wanted: Sequence[Model], listed: Sequence[Model]) -> Plan:

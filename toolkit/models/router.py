@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from toolkit import providers, stamps
 from toolkit.db import Statement
+from toolkit.display.shown import Listing
 from toolkit.errors import ConfigError, ToolkitError
 from toolkit.messages import Caller, ChatRequest, Completion, Delta, Embeddings, Reply
 from toolkit.models import news
@@ -256,7 +257,7 @@ class Router:
         """Give the ledger the rows that a caller got as `later`; never raises."""
         await self._ledger.write(rows)
 
-    def health(self) -> list[KeyHealth]:
+    def health(self) -> Listing[KeyHealth]:
         """How every key of every model fares that was asked since the start."""
         return self._doors.health()
 

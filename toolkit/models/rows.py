@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from toolkit.db import Row, Statement, as_json, as_time
 from toolkit.db.feed import event
+from toolkit.display.shown import Listing
 from toolkit.errors import Conflict
 from toolkit.messages import Json
 from toolkit.models.model import Change, Model
@@ -40,14 +41,14 @@ def model_of(row: Row) -> Model:
     )
 
 
-def models_of(rows: Iterable[Row]) -> list[Model]:
+def models_of(rows: Iterable[Row]) -> Listing[Model]:
     """Rows of `models` by scope, priority and name."""
     return in_order(map(model_of, rows))
 
 
-def in_order(models: Iterable[Model]) -> list[Model]:
+def in_order(models: Iterable[Model]) -> Listing[Model]:
     """Models by scope, priority and name; sorted here, because databases differ about letters."""
-    return sorted(models, key=lambda model: (model.scope, model.priority, model.name))
+    return Listing(sorted(models, key=lambda model: (model.scope, model.priority, model.name)))
 
 
 def model_from(kept: Json, *, id_: str, created_at: datetime) -> Model:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.db import Database
+from toolkit.display.shown import Listing
 from toolkit.errors import ConfigError, DatabaseError, NotFound, choices
 from toolkit.prompts.files import OWN, PromptFiles
 from toolkit.prompts.prompt import Prompt, PromptArgument, can_be_id, prompt_of, valid_id
@@ -42,7 +43,7 @@ class Prompts:
         self._versions = PromptVersions(db) if db else None
         self.last_failure: str | None = None
 
-    def files(self) -> builtins.list[Prompt]:
+    def files(self) -> Listing[Prompt]:
         """The prompts of the folder and the package, by id; the database is not asked.
 
         Raises:
@@ -51,9 +52,9 @@ class Prompts:
         found = self._files.list()
         for prompt in found:
             check(prompt)
-        return found
+        return Listing(found)
 
-    async def list(self) -> builtins.list[Prompt]:
+    async def list(self) -> Listing[Prompt]:
         """Every prompt that counts, by id; each says where it comes from.
 
         Raises:
@@ -63,7 +64,7 @@ class Prompts:
         found |= {version.id: _prompt(version) for version in await self._newest()}
         for prompt in found.values():
             check(prompt)
-        return [found[name] for name in sorted(found)]
+        return Listing(found[name] for name in sorted(found))
 
     async def get(self, id: str, /) -> Prompt:  # noqa: A002 - its name
         """The prompt of that id.
@@ -138,7 +139,7 @@ class Prompts:
             )
         return await self._kept.append(id, text, by=by, after=after)
 
-    async def history(self, id: str, /, *, limit: int = 50) -> builtins.list[PromptVersion]:  # noqa: A002 - its name
+    async def history(self, id: str, /, *, limit: int = 50) -> Listing[PromptVersion]:  # noqa: A002 - its name
         """Who kept what of a prompt in the database, newest first; a version without text is its removal.
 
         Raises:
@@ -150,7 +151,7 @@ class Prompts:
         versions = await self._kept.history(id, limit=min(limit, _MOST))
         if not versions:
             raise await self._not_kept(id)
-        return versions
+        return Listing(versions)
 
     async def restore(self, id: str, /, version: int, *, by: str | None = None) -> PromptVersion:  # noqa: A002 - its name
         """Let a former version of a prompt count again, as a new one.

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+from toolkit.display.card import Card, Cell, Code, Text
+from toolkit.display.shown import Shown, cell
 from toolkit.errors import ConfigError
 from toolkit.tools.complaints import nearest
 
@@ -36,8 +38,8 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _WORDS: Mapping[type, str] = {str: "a text", int: "a whole number", list: "a list", dict: "keys and values"}
 
 
-@dataclass(frozen=True, slots=True)
-class PromptArgument:
+@dataclass(frozen=True, slots=True, repr=False)
+class PromptArgument(Shown):
     """What a prompt must or may be told.
 
     Attributes:
@@ -53,8 +55,8 @@ class PromptArgument:
     default: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+@dataclass(frozen=True, slots=True, repr=False)
+class Prompt(Shown):
     """A text with gaps.
 
     Attributes:
@@ -82,6 +84,18 @@ class Prompt:
     source: Source = "package"
     path: Path | None = None
     text: str = ""
+
+    def _shown(self) -> Card:
+        facts: dict[str, Cell] = {
+            "title": self.title,
+            "for": self.description,
+            "arguments": Code(", ".join(each.name for each in self.arguments)) if self.arguments else None,
+            "hints": cell(self.hints),
+            "version": self.version,
+            "from": self.source,
+            "a tool, too": self.tool,
+        }
+        return Card(self.id, facts, (Text(self.template, code=True),), kind="Prompt")
 
 
 @dataclass(frozen=True, slots=True)

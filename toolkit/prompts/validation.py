@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit.db.keepable import keepable
+from toolkit.display.card import Card, Cell, State
+from toolkit.display.shown import Shown
 from toolkit.errors import ConfigError
 from toolkit.models.tokens import count_text
 from toolkit.prompts.prompt import Prompt, front
 from toolkit.prompts.rendering import argument_problems, fill, template_problems
 
 
-@dataclass(frozen=True, slots=True)
-class Validation:
+@dataclass(frozen=True, slots=True, repr=False)
+class Validation(Shown):
     """What is to be said of a prompt.
 
     Attributes:
@@ -32,6 +34,15 @@ class Validation:
     def ok(self) -> bool:
         """Whether it can be used."""
         return not self.problems
+
+    def _shown(self) -> Card:
+        facts: dict[str, Cell] = {
+            "state": State("can be used", good=True) if self.ok else State("cannot be used", good=False),
+            "problems": "; ".join(self.problems),
+            "warnings": "; ".join(self.warnings),
+            "tokens": self.tokens,
+        }
+        return Card(self.id, facts, kind="Prompt")
 
 
 def check(prompt: Prompt) -> None:

@@ -7,14 +7,16 @@ from datetime import datetime
 from toolkit.db import Database, Statement
 from toolkit.db.database import Row, as_time
 from toolkit.db.feed import event
+from toolkit.display.card import Card, Cell, Text
+from toolkit.display.shown import Shown
 from toolkit.errors import Conflict
 from toolkit.stamps import now
 
 _TRIES = 20  # a prompt that others keep changing is read again this often
 
 
-@dataclass(frozen=True, slots=True)
-class PromptVersion:
+@dataclass(frozen=True, slots=True, repr=False)
+class PromptVersion(Shown):
     """A prompt as it was from one change to the next.
 
     Attributes:
@@ -30,6 +32,10 @@ class PromptVersion:
     text: str | None
     changed_by: str | None
     changed_at: datetime
+
+    def _shown(self) -> Card:
+        facts: dict[str, Cell] = {"version": self.version, "by": self.changed_by, "removed": self.text is None}
+        return Card(self.id, facts, (Text(self.text, code=True),) if self.text else (), kind="Prompt")
 
 
 class PromptVersions:

@@ -3,7 +3,9 @@
 from collections.abc import AsyncGenerator, AsyncIterable
 from dataclasses import dataclass, replace
 
+from toolkit.display.shown import Shown
 from toolkit.messages import NOT_IN_SOURCES, Delta, Reply
+from toolkit.search import cards
 from toolkit.search.grounding import MOST_CHARACTERS, MOST_PASSAGES, TOKENS, Grounding, Passage, ground
 from toolkit.search.support import Embed, Unsupported, cited_numbers, unsupported
 
@@ -23,8 +25,8 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Citation:
+@dataclass(frozen=True, slots=True, repr=False)
+class Citation(Shown):
     """A passage that an answer refers to.
 
     Attributes:
@@ -43,9 +45,11 @@ class Citation:
     chunk_ids: tuple[str, ...] = ()
     place: str = ""
 
+    _shown = cards.citation
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Answer(Shown):
     """An answer with the passages that it rests on.
 
     Attributes:
@@ -61,6 +65,8 @@ class Answer:
     reply: Reply
     unsupported: tuple[Unsupported, ...] = ()
     passages: tuple[Passage, ...] = ()
+
+    _shown = cards.answer
 
     @property
     def found(self) -> bool:

@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
+from toolkit.display.card import Card
+from toolkit.display.shown import Listing, Shown
+from toolkit.search import cards
+
 Kind: TypeAlias = Literal["markdown", "text", "code", "notebook", "html", "pdf", "docx", "pptx", "table"]
 """How a document is cut. Of `html`, `docx`, `pptx` and `notebook` the text is Markdown that was made of them; of a
 `table` (CSV, JSON, a workbook) it is one record after another, each value with its name."""
@@ -15,8 +19,8 @@ REWRITTEN: frozenset[Kind] = frozenset({"html", "table"})
 together with one line end between them rather than on their lines."""
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+@dataclass(frozen=True, slots=True, repr=False)
+class Document(Shown):
     """One text to be searched.
 
     Attributes:
@@ -36,8 +40,8 @@ class Document:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class SourceMap:
+@dataclass(frozen=True, slots=True, repr=False)
+class SourceMap(Shown):
     """Where the lines of a document's text stand in the bytes that it was made of.
 
     Attributes:
@@ -61,7 +65,7 @@ class SourceMap:
     verbatim: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Loaded(Document):
     """A document that was made of a file's bytes.
 
@@ -75,8 +79,8 @@ class Loaded(Document):
     source_map: SourceMap | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+@dataclass(frozen=True, slots=True, repr=False)
+class Chunk(Shown):
     """A passage of a document, of whole lines.
 
     Attributes:
@@ -109,6 +113,8 @@ class Chunk:
     byte_end: int | None = None
     place: str = ""
 
+    _shown = cards.chunk
+
     @property
     def lines(self) -> tuple[int, int]:
         """First and last line, counted from 1, both included."""
@@ -120,8 +126,8 @@ class Chunk:
         return page_of(self.place)
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+@dataclass(frozen=True, slots=True, repr=False)
+class Parts(Shown):
     """What a hit's score is made of.
 
     Attributes:
@@ -150,6 +156,8 @@ class Parts:
     total: float = 0.0
     embedder: str | None = None
 
+    _shown = cards.parts
+
     @property
     def explained(self) -> str:
         """The same in one line for people: `0.30 × words 0.81 + 0.70 × meaning 0.55 = 0.63`."""
@@ -172,8 +180,8 @@ WORDS_ALONE = Parts()
 """What is known of a hit that nobody explained."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+@dataclass(frozen=True, slots=True, repr=False)
+class Hit(Shown):
     """A chunk that fits a query.
 
     Attributes:
@@ -208,13 +216,15 @@ class Hit:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     neighbors: tuple[Chunk, ...] = ()
 
+    _shown = cards.hit
+
     @property
     def page(self) -> int | None:
         """The page or slide on which it begins, counted from 1; None where there are none."""
         return page_of(self.place)
 
 
-class Hits(list[Hit]):
+class Hits(Listing[Hit]):
     """The hits of one search, best first.
 
     Args:
@@ -228,9 +238,12 @@ class Hits(list[Hit]):
         self.cursor = cursor
         self.note = note
 
+    def _shown(self) -> Card:
+        return cards.hits(self, super()._shown())
 
-@dataclass(frozen=True, slots=True)
-class StoredDocument:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class StoredDocument(Shown):
     """A document as it is kept.
 
     Attributes:
@@ -254,9 +267,11 @@ class StoredDocument:
     created_at: datetime
     updated_at: datetime
 
+    _shown = cards.stored
 
-@dataclass(frozen=True, slots=True)
-class CollectionInfo:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CollectionInfo(Shown):
     """A named set of documents, and when it last changed; `owner` is whose it is, None: everyone's."""
 
     name: str
@@ -266,8 +281,8 @@ class CollectionInfo:
     owner: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+@dataclass(frozen=True, slots=True, repr=False)
+class Status(Shown):
     """How much is searchable; `pending` chunks are found by their words and not yet by their meaning."""
 
     documents: int
@@ -275,8 +290,8 @@ class Status:
     pending: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class IngestProgress:
+@dataclass(frozen=True, slots=True, repr=False)
+class IngestProgress(Shown):
     """`done` of `total` documents have been looked at; `source` is the last one."""
 
     done: int
@@ -284,8 +299,8 @@ class IngestProgress:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class IngestReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class IngestReport(Shown):
     """What an ingest did.
 
     Attributes:
@@ -305,6 +320,8 @@ class IngestReport:
     skipped: tuple[tuple[str, str], ...]
     documents: int
     chunks: int
+
+    _shown = cards.report
 
 
 _PAGE = re.compile(r"(?:page|slide)s? (\d+)")

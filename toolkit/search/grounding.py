@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+from toolkit.display.shown import Shown
 from toolkit.messages import BEFORE_QUESTION, Message, Source
 from toolkit.models.tokens import count_text
+from toolkit.search import cards
 from toolkit.search.documents import Chunk, Hit
 from toolkit.search.embedding import BUNDLED
 
@@ -28,8 +30,8 @@ asked there, 67 to 90 in 100 stay below (28 where the two are about the same fie
 _BLANK_BETWEEN = 3  # blank lines between chunks that follow each other
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
+@dataclass(frozen=True, slots=True, repr=False)
+class Passage(Shown):
     """What a model may cite with one number: a chunk, or several that follow each other.
 
     Attributes:
@@ -51,6 +53,8 @@ class Passage:
     place: str
     heading: str
     text: str
+
+    _shown = cards.passage
 
     @property
     def title(self) -> str:
@@ -79,7 +83,9 @@ class Grounding:
         return tuple(Source(each.chunk_id, each.title, each.text) for each in self.passages)
 
 
-def ground(question: str, hits: Sequence[Hit], instructions: str, *, tokens: int = TOKENS) -> Grounding:
+def ground(
+    question: str, hits: Sequence[Hit], instructions: str, *, tokens: int = TOKENS, chosen: bool = False
+) -> Grounding:
     """The question with the best `MOST_PASSAGES` of `hits` that fit, numbered from 1.
 
     Chunks are taken whole; one that does not fit makes room for a shorter one. After the hits come their neighbors, if
@@ -90,8 +96,9 @@ def ground(question: str, hits: Sequence[Hit], instructions: str, *, tokens: int
         hits: best first.
         instructions: how to answer and to cite; the prompt `answer_from_sources`.
         tokens: how many all passages may have together, as a model of any vendor counts them.
+        chosen: a person chose the first ones, so that it is not asked whether they speak of the question.
     """
-    passages = tuple(_passages(hits[:MOST_PASSAGES] if relevant(hits) else [], tokens))
+    passages = tuple(_passages(hits[:MOST_PASSAGES] if chosen or relevant(hits) else [], tokens))
     told = "\n\n".join(f"[{each.number}] {each.title}\n{each.text}" for each in passages)
     asked = f"Passages:\n\n{told or '(none was found)'}{BEFORE_QUESTION}{question.strip()}"
     return Grounding((Message("system", instructions), Message("user", asked)), passages, question.strip())

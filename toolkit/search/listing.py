@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from toolkit.db import Database, Row, as_time
+from toolkit.display.shown import Listing, Shown
 from toolkit.errors import ConfigError
 from toolkit.search.collection import name_of
 
@@ -21,8 +22,8 @@ SEEN: Final = """
 _COLUMNS: Final = "id, collection, source, title, kind, bytes, chunks, updated_at"
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentInfo:
+@dataclass(frozen=True, slots=True, repr=False)
+class DocumentInfo(Shown):
     """A document, without its text; the attributes mean what they mean in `StoredDocument`."""
 
     id: str
@@ -42,10 +43,10 @@ class DocumentInfo:
 
 async def recent(
     db: Database, *, limit: int, after: str | None, matching: str, owner: str | None
-) -> list[DocumentInfo]:
+) -> Listing[DocumentInfo]:
     """Documents, last changed first; see `StoredDocuments.recent`."""
     if not matching.isprintable():
-        return []  # no source has a line end or a NUL, and a database cannot even be asked for the latter
+        return Listing()  # no source has a line end or a NUL, and a database cannot even be asked for the latter
     values: dict[str, Any] = {"limit": limit, "owner": owner}
     conditions = [SEEN]
     if after is not None:
@@ -69,7 +70,7 @@ async def recent(
         """,  # noqa: S608 - our own words
         **values,
     )
-    return [_info(row) for row in rows]
+    return Listing(_info(row) for row in rows)
 
 
 def _place(cursor: str) -> Mapping[str, Any]:

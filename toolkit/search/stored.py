@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from toolkit.db import Database, Row, Sql, as_json, as_time
+from toolkit.display.shown import Listing
 from toolkit.errors import ConfigError, NotFound
 from toolkit.search.collection import COLUMNS, Collection, key_of, name_of, no_collection, owner_of
 from toolkit.search.documents import REWRITTEN, Chunk, CollectionInfo, Status, StoredDocument
@@ -120,7 +121,7 @@ class StoredDocuments:
             pending=sum(state.pending for state in states),
         )
 
-    async def collections(self, *, owner: str | None = None) -> list[CollectionInfo]:
+    async def collections(self, *, owner: str | None = None) -> Listing[CollectionInfo]:
         """What can be searched, by name."""
         rows = await self._db.fetch_all(
             f"""
@@ -133,7 +134,7 @@ class StoredDocuments:
             """,  # noqa: S608 - our own words
             owner=owner,
         )
-        return [
+        return Listing(
             CollectionInfo(
                 name=name_of(row["collection"]),
                 documents=row["documents"],
@@ -142,9 +143,9 @@ class StoredDocuments:
                 owner=owner_of(row["collection"]),
             )
             for row in rows
-        ]
+        )
 
-    async def chunk(self, chunk_id: str, neighbors: int = 0, *, owner: str | None = None) -> list[Chunk]:
+    async def chunk(self, chunk_id: str, neighbors: int = 0, *, owner: str | None = None) -> Listing[Chunk]:
         """A chunk, with up to `neighbors` chunks of its document before and after it, in order.
 
         Args:
@@ -171,7 +172,7 @@ class StoredDocuments:
         )
         if not rows:
             raise NotFound(f"There is no chunk {chunk_id!r}; take the id of a search's hit.")
-        return [chunk_of(row) for row in rows]
+        return Listing(chunk_of(row) for row in rows)
 
     async def document(self, document_id: str, *, owner: str | None = None) -> StoredDocument:
         """A document with its text.
@@ -208,7 +209,7 @@ class StoredDocuments:
 
     async def recent(
         self, *, limit: int = 50, after: str | None = None, matching: str = "", owner: str | None = None
-    ) -> list[DocumentInfo]:
+    ) -> Listing[DocumentInfo]:
         """Documents without their text, last changed first.
 
         Args:

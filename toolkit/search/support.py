@@ -7,6 +7,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final, Literal, TypeAlias
 
+from toolkit.display.shown import Shown
 from toolkit.errors import CassetteError, ToolkitError
 from toolkit.messages import NOT_IN_SOURCES
 from toolkit.search.grounding import Grounding
@@ -48,8 +49,8 @@ _COUNTED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Unsupported:
+@dataclass(frozen=True, slots=True, repr=False)
+class Unsupported(Shown):
     """A sentence of an answer that the passages do not bear.
 
     Attributes:

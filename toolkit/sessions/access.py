@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from toolkit.db import Database, Row, Statement
+from toolkit.display.shown import Listing
 from toolkit.errors import NotFound, ToolkitError
 from toolkit.messages import Message
 from toolkit.sessions import reading
@@ -11,7 +12,7 @@ from toolkit.sessions.refusals import alive, is_id, none
 from toolkit.sessions.session import Session
 from toolkit.stamps import now
 
-Messages: TypeAlias = list[Message]
+Messages: TypeAlias = Listing[Message]
 
 
 class Access:

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final, Literal
 
@@ -227,6 +227,10 @@ class Asking:
         return await self._limits.settle(
             admission, tokens=used if known else None, nano_usd=None if cost is None else round(cost * 1e9)
         )
+
+    async def outlook(self, messages: Sequence[Message], model: str | None) -> Outlook:
+        """What is known of those who would be asked `messages`; raises what `Router.outlook` does."""
+        return await self._router.outlook(ChatRequest(tuple(messages)), model=model)
 
     async def _outlook(self, turn: Turn) -> Outlook:
         return await self._router.outlook(turn.request, **turn.chosen)

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
@@ -17,21 +18,25 @@ from toolkit.errors import (
     ToolkitError,
     choices,
 )
-from toolkit.messages import Delta, Message, Reply, Source, ToolCall, ToolSpec
+from toolkit.messages import NOT_APPROVED, CalledTool, Delta, Message, Reply, Source, ToolCall, ToolSpec
+from toolkit.models.facts import facts_of
 from toolkit.models.json_text import PartialJson
+from toolkit.models.tokens import count
 from toolkit.sessions.asking import Asking
 from toolkit.sessions.exclusive import Exclusive, Held
+from toolkit.sessions.filling import Filling
 from toolkit.sessions.memory import Memory
 from toolkit.sessions.schema_form import AnyForm, form_of
 from toolkit.sessions.store import Sessions
 from toolkit.sessions.turn import ChatOptions, Turn, in_order, new_to, on_behalf_of
-from toolkit.stamps import begin, now
+from toolkit.stamps import begin, monotonic, now
 from toolkit.tools.registry import ToolRegistry, no_such
 from toolkit.usage.ledger import Ledger
 
 __all__ = ["Chat", "ChatOptions"]
 
 _USUAL = ChatOptions()
+_log = logging.getLogger(__name__)
 
 
 class Chat:
@@ -41,7 +46,8 @@ class Chat:
     of one answer at once, and it is asked again; a tool's error is told to it in words. Where the answer must fit a
     type and does not, it is asked again with what is wrong. The turn (question, tool calls, results, answer) is then
     kept whole, before the reply is given; of a turn that failed or was cancelled nothing is kept, nor of answers that
-    did not fit. Cancelled in the very moment of writing it is kept whole or not at all.
+    did not fit. Cancelled in the very moment of writing it is kept whole or not at all. Only a stream with
+    `keep_partial` keeps what was said until it was cancelled.
 
     Two turns in one session are put in order, whichever processes they are in. The turn of a process that was killed
     keeps the others waiting for `exclusive.LEASE` seconds at most.
@@ -120,9 +126,10 @@ class Chat:
     ) -> AsyncGenerator[Delta, None]:
         """The same as `run`, piece by piece; the last piece carries the reply, after the turn was kept.
 
-        What a model says before it asks for tools is passed on too, and is no part of `reply.text`. Where the answer
-        must fit a type, pieces have `partial`; a new answer after one that did not fit is announced by a piece with
-        `restarted`, and an answer that breaks off is begun again rather than continued.
+        What a model says before it asks for tools is passed on too, and is no part of `reply.text`; a piece with
+        `called` says what the tools gave. Where the answer must fit a type, pieces have `partial`; a new answer after
+        one that did not fit is announced by a piece with `restarted`, and an answer that breaks off is begun again
+        rather than continued.
 
         A stream that is left before its end keeps its session until it is closed; use `contextlib.aclosing`.
 
@@ -139,26 +146,57 @@ class Chat:
             remember=remember,
             options=options,
         ) as turn:
-            misfits = 0
-            while True:
-                last: Delta | None = None
-                shown = _Shown(turn.form, anew=turn.misfits > misfits)
-                misfits = turn.misfits
-                with turn.as_one():
-                    async with aclosing(self._asking.stream(turn)) as deltas:
-                        async for delta in deltas:
-                            last = shown.take(delta)
-                            if delta.reply is None:
-                                yield last
-                if last is None or last.reply is None:
-                    raise StreamInterrupted(
-                        "The answer ended without its end; ask again.", text="", attempts=turn.attempts
-                    )
-                if await self._is_last(turn, last.reply):
-                    yield replace(last, reply=turn.closed(last.reply))
-                    return
-                if last.text:
-                    yield replace(last, reply=None)
+            try:
+                async with aclosing(self._rounds(turn)) as deltas:
+                    async for delta in deltas:
+                        yield delta
+            except (asyncio.CancelledError, GeneratorExit):
+                await self._break_off(turn)
+                raise
+
+    async def _rounds(self, turn: Turn) -> AsyncGenerator[Delta, None]:
+        """The answers of the models that speak in a turn, one after the other, and between them what tools gave."""
+        misfits = 0
+        while True:
+            last: Delta | None = None
+            shown = _Shown(turn.form, anew=turn.misfits > misfits)
+            misfits = turn.misfits
+            with turn.as_one():
+                async with aclosing(self._asking.stream(turn)) as deltas:
+                    async for delta in deltas:
+                        last = shown.take(delta)
+                        if last.restarted:
+                            turn.growing.clear()
+                        turn.growing.append(last.text)
+                        if delta.reply is None:
+                            yield last
+            if last is None or last.reply is None:
+                raise StreamInterrupted("The answer ended without its end; ask again.", text="", attempts=turn.attempts)
+            if await self._is_last(turn, last.reply):
+                yield replace(last, reply=turn.closed(last.reply))
+                return
+            if last.text or turn.called:
+                yield replace(last, reply=None, called=tuple(each for _, each in sorted(turn.called.items())))
+
+    async def filling(
+        self, session: str, *, model: str | None = None, tools: Sequence[str] = (), owner: str | None = None
+    ) -> Filling:
+        """How much of a model's window a session takes.
+
+        Args:
+            session: which one.
+            model: who would be asked; None is the chain, of which the first counts.
+            tools: names of what it may have called.
+            owner: whose the session must be.
+
+        Raises:
+            NotFound: no such session, tool or model.
+            SessionExpired: the session's time ran out.
+        """
+        messages = await self._sessions.messages(session, owner=owner)
+        specs = [self._tools.get(name).spec for name in tools]
+        first = (await self._asking.outlook(messages or [Message("user")], model)).first
+        return Filling(first.name, count(messages, specs, first.model), facts_of(first).context_window)
 
     @asynccontextmanager
     async def _turn(
@@ -218,7 +256,9 @@ class Chat:
             turn.add(reply.message)
         elif reply.message.tool_calls:
             await self._settle(turn)
-            turn.add(reply.message, *await self._call_all(turn, reply.message.tool_calls))
+            turn.calling = reply.message
+            await self._call_all(turn, reply.message.tool_calls)
+            turn.add_called()
             return False
         elif not turn.accepts(reply):
             return False
@@ -248,39 +288,70 @@ class Chat:
             turn.unwritten.clear()
         held.kept = True
 
+    async def _break_off(self, turn: Turn) -> None:
+        """Keep what there is of an answer that is left before its end, if that is wished; a failure goes to the log."""
+        if not (turn.held and turn.options.keep_partial) or turn.held.kept or turn.form or not turn.break_off():
+            return
+        try:
+            await self._keep(turn, turn.held)
+        except ToolkitError as error:  # why the stream ends is what is to be told
+            _log.warning("A stopped answer in session %s could not be kept: %s", turn.session, error)
+
     async def _settle(self, turn: Turn) -> None:
         """Write the rows of the ledger that were not kept with a turn."""
         rows = turn.unwritten.copy()
         turn.unwritten.clear()
         await self._ledger.write(rows)
 
-    async def _call_all(self, turn: Turn, calls: Sequence[ToolCall]) -> list[Message]:
+    async def _call_all(self, turn: Turn, calls: Sequence[ToolCall]) -> None:
+        """Call what may be called, all at once; `turn.called` gets what came of each."""
         async with self._exclusive.running_tools(turn.session):
+            forbidden = [await self._forbidden(turn, call) for call in calls]
             try:
                 async with asyncio.timeout(turn.left):
-                    return await asyncio.gather(*(self._call(turn, call) for call in calls))
+                    await asyncio.gather(*map(partial(self._call, turn), range(len(calls)), calls, forbidden))
             except TimeoutError as error:
                 raise DeadlineExceeded(turn.options.timeout, turn.attempts) from error
 
-    async def _call(self, turn: Turn, call: ToolCall) -> Message:
-        """The result of one call, or in words why there is none."""
+    async def _call(self, turn: Turn, place: int, call: ToolCall, forbidden: str) -> None:
+        """Note the result of one call, or in words why there is none."""
+        begun = monotonic()
         if turn.results.answers(call):
-            return turn.results.read(call)
-        return Message("tool", turn.results.take(call, await self._told(turn, call)), tool_call_id=call.id)
+            text, failed = turn.results.read(call).text, False
+        else:
+            text, failed = (forbidden, True) if forbidden else await self._told(turn, call)
+            text = turn.results.take(call, text)
+        refused = forbidden == NOT_APPROVED
+        turn.called[place] = CalledTool(call, text, failed, refused, (monotonic() - begun) * 1000)
 
-    async def _told(self, turn: Turn, call: ToolCall) -> str:
+    async def _told(self, turn: Turn, call: ToolCall) -> tuple[str, bool]:
+        """What a tool gives, or its error in words, and whether it is one."""
+        try:
+            return str(keepable((await self._tools.call(call.name, call.arguments, turn.context)).text)), False
+        except CassetteError:
+            raise
+        except ToolkitError as error:
+            return f"Error: {keepable(str(error))}", True
+
+    async def _forbidden(self, turn: Turn, call: ToolCall) -> str:
+        """Why a call may not be made, in words for the model; empty if it may."""
         offered = [spec.name for spec in turn.tools]
+        if turn.results.answers(call):
+            return ""
         if call.name not in offered:  # it may be registered all the same: what was not offered is not allowed
             return f"Error: {no_such('tool', call.name, offered)}"
+        begun = monotonic()
         try:
-            if not await self._approved(turn, call):
-                await self._tools.refused(call.name, call.arguments, turn.context, "It was not approved.")
-                return "Error: the user did not approve this call. Do not try it again; go on without it or ask."
-            return str(keepable((await self._tools.call(call.name, call.arguments, turn.context)).text))
+            if await self._approved(turn, call):
+                return ""
+            await self._tools.refused(call.name, call.arguments, turn.context, "It was not approved.")
         except CassetteError:
             raise
         except ToolkitError as error:
             return f"Error: {keepable(str(error))}"
+        finally:
+            turn.approving += monotonic() - begun
+        return NOT_APPROVED
 
     async def _approved(self, turn: Turn, call: ToolCall) -> bool:
         """Whether nobody need be asked, or who was asked agreed."""

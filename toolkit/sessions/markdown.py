@@ -49,7 +49,7 @@ _ROLES: dict[str, Role] = {"System": "system", "User": "user", "Assistant": "ass
 _CALL = "```json tool-call"
 _CALL_BEGINS = re.compile(rf"{_CALL}[ \t]*")
 _CALL_ENDS = re.compile(r"```[ \t]*")
-_PINNED = "*pinned*"
+_PINNED, _STOPPED = "*pinned*", "*stopped*"
 _HEADING = re.compile(rf"## ({'|'.join(_ROLES)})[ \t]*")
 _OURS = re.compile(rf"\\*(?:## (?:{'|'.join(_ROLES)})[ \t]*|{_CALL}[ \t]*)")
 _HEADER = re.compile(r"<!-- toolkit session (\{.*\}) -->[ \t]*")
@@ -97,6 +97,8 @@ def _section(message: Message) -> str:
         lines += [f"Result of call {_json(message.tool_call_id)}\n"]
     if message.pinned:
         lines += [f"{_PINNED}\n"]
+    if message.stopped:
+        lines += [f"{_STOPPED}\n"]
     lines += [f"{_image(image.url)}\n" for image in message.images]
     lines += ["\n"]
     if message.text or not message.tool_calls:
@@ -125,7 +127,7 @@ def _message(lines: Sequence[str], number: int) -> Message:
     role = _ROLES[lines[0].removeprefix("## ").rstrip(" \t")]
     images: list[Image] = []
     call_id: str | None = None
-    pinned = False
+    pinned = stopped = False
     body = 1
     for body in count(1):
         line = lines[body] if body < len(lines) else ""
@@ -137,6 +139,8 @@ def _message(lines: Sequence[str], number: int) -> Message:
             call_id = _value(found[1], number + body)
         elif line == _PINNED:
             pinned = True
+        elif line == _STOPPED:
+            stopped = True
         else:
             break
     if body < len(lines) and not lines[body].strip():  # the line between the heading and what was said
@@ -145,7 +149,7 @@ def _message(lines: Sequence[str], number: int) -> Message:
     until = next((place for place, line in enumerate(rest) if _CALL_BEGINS.fullmatch(line)), None)
     text = keepable(_text(rest if until is None else rest[:until]))
     calls = () if until is None else tuple(_calls(rest[until:], number + body + until))
-    return Message(role, text, tuple(images), calls, call_id, pinned=pinned)
+    return Message(role, text, tuple(images), calls, call_id, pinned=pinned, stopped=stopped)
 
 
 def _calls(lines: Sequence[str], number: int) -> Iterator[ToolCall]:

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from toolkit.db import Database, Row, Sql, Statement, as_json, as_time
+from toolkit.display.shown import Listing
 from toolkit.messages import Message
 from toolkit.sessions.session import Session
 from toolkit.sessions.writing import OWNED
@@ -36,7 +37,7 @@ _BEGIN = Sql(
 )
 
 
-async def whole(db: Database, session_id: str) -> tuple[Session, list[Message]] | None:
+async def whole(db: Database, session_id: str) -> tuple[Session, Listing[Message]] | None:
     """A session and what was said in it, oldest first, whosever it is and alive or not; None if there is none."""
     row = await db.fetch_one(_READ, id=session_id)
     return _whole(row) if row else None
@@ -49,7 +50,7 @@ def take(session_id: str, *, turn_id: str, until: datetime, at: datetime, owner:
     return Statement(_BEGIN, values, repeatable=True)
 
 
-def taken(rows: list[Row]) -> tuple[Session, list[Message]] | None:
+def taken(rows: list[Row]) -> tuple[Session, Listing[Message]] | None:
     """The session whose turn was taken, and what was said; None if it was not to be had."""
     return _whole(rows[0]) if rows else None
 
@@ -71,5 +72,5 @@ def let_go(session_id: str, turn_id: str) -> Statement:
     return Statement(statement, {"id": session_id, "turn_id": turn_id}, repeatable=True)
 
 
-def _whole(row: Row) -> tuple[Session, list[Message]]:
-    return Session.from_row(row), [Message.from_json(body) for body in as_json(row["said"]) or ()]
+def _whole(row: Row) -> tuple[Session, Listing[Message]]:
+    return Session.from_row(row), Listing(Message.from_json(body) for body in as_json(row["said"]) or ())

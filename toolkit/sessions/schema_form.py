@@ -4,8 +4,6 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
-from jsonschema import SchemaError
-from jsonschema.validators import Draft202012Validator, validator_for
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
@@ -32,6 +30,9 @@ class SchemaForm:
     """
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
+        from jsonschema import SchemaError  # noqa: PLC0415 - beside Jupyter its import takes a second
+        from jsonschema.validators import Draft202012Validator, validator_for  # noqa: PLC0415 - as above
+
         given: Json = dict(schema)
         kind = validator_for(given, default=Draft202012Validator)
         name = str(given.pop("title", _USUAL_NAME))

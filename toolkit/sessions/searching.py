@@ -6,6 +6,8 @@ from datetime import datetime
 
 from toolkit.db import Database, Row, Sql
 from toolkit.db.keepable import keepable
+from toolkit.display.card import Card, Cell
+from toolkit.display.shown import Listing, Shown
 from toolkit.errors import ConfigError
 from toolkit.messages import Role
 from toolkit.sessions.refusals import read_cursor
@@ -56,8 +58,8 @@ _SAID = Sql(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+@dataclass(frozen=True, slots=True, repr=False)
+class Found(Shown):
     """A message that has the text that was looked for.
 
     Attributes:
@@ -71,6 +73,10 @@ class Found:
     position: int
     role: Role
     excerpt: str
+
+    def _shown(self) -> Card:
+        facts: dict[str, Cell] = {"message": self.position, "by": self.role, "said": self.excerpt}
+        return Card(self.session.title or "untitled", facts, kind="Session")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,7 @@ class Where:
     owner: str | None = None
 
 
-async def page(db: Database, where: Where, *, after: str | None, limit: int) -> list[Session]:
+async def page(db: Database, where: Where, *, after: str | None, limit: int) -> Listing[Session]:
     """Sessions, last used first, behind the place `after`."""
     used_at, after_id = read_cursor(after) if after is not None else (None, "")
     rows = await db.fetch_all(
@@ -103,13 +109,13 @@ async def page(db: Database, where: Where, *, after: str | None, limit: int) -> 
         after_id=after_id,
         limit=limit,
     )
-    return [Session.from_row(row) for row in rows]
+    return Listing(Session.from_row(row) for row in rows)
 
 
-async def messages_with(db: Database, where: Where, text: str, *, roles: Iterable[Role], limit: int) -> list[Found]:
+async def messages_with(db: Database, where: Where, text: str, *, roles: Iterable[Role], limit: int) -> Listing[Found]:
     """The first messages that have `text`."""
     wanted = Wanted(text)
-    found: list[Found] = []
+    found: Listing[Found] = Listing()
     async for sessions in _pages(db, where, after=None):
         rows = await _said(db, sessions, wanted, roles)
         for session in sessions:
@@ -120,7 +126,7 @@ async def messages_with(db: Database, where: Where, text: str, *, roles: Iterabl
     return found
 
 
-async def sessions_with(db: Database, where: Where, text: str, *, after: str | None, limit: int) -> list[Session]:
+async def sessions_with(db: Database, where: Where, text: str, *, after: str | None, limit: int) -> Listing[Session]:
     """The first sessions behind the place `after` that have `text` in the title or in what was said."""
     wanted = Wanted(text)
     found: list[Session] = []
@@ -129,7 +135,7 @@ async def sessions_with(db: Database, where: Where, text: str, *, after: str | N
         found += [session for session in sessions if session.id in rows or wanted.place(session.title or "") >= 0]
         if len(found) >= limit:
             break
-    return found[:limit]
+    return Listing(found[:limit])
 
 
 async def _pages(db: Database, where: Where, *, after: str | None) -> AsyncIterator[list[Session]]:

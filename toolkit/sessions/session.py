@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from toolkit.db import Row, as_json, as_time
+from toolkit.display.card import Card, Cell, line
+from toolkit.display.shown import Shown, cell
 from toolkit.messages import Json
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+@dataclass(frozen=True, slots=True, repr=False)
+class Summary(Shown):
     """What the beginning of a conversation was about.
 
     Attributes:
@@ -20,8 +22,8 @@ class Summary:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+@dataclass(frozen=True, slots=True, repr=False)
+class Session(Shown):
     """A conversation, without what was said in it.
 
     Attributes:
@@ -73,3 +75,18 @@ class Session:
             parent_at=row["parent_at"],
             summary=Summary(**summary) if summary else None,
         )
+
+    def _shown(self) -> Card:
+        facts: dict[str, Cell] = {
+            "user": self.user,
+            "origin": self.origin,
+            "kept for": f"{_hours(self.ttl_seconds)} after each use",
+            "forked after message": self.parent_at,
+            "context": cell(self.context),
+            "summary": line(self.summary.text, 200) if self.summary else None,
+        }
+        return Card(self.title or "untitled", facts, kind="Session")
+
+
+def _hours(seconds: int) -> str:
+    return f"{seconds / 3600:g} h" if seconds >= 3600 else f"{seconds / 60:.3g} min"  # noqa: PLR2004 - an hour has so many

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any, Literal, TypeAlias, get_args
 
 from toolkit.db.feed import event
+from toolkit.display.shown import Listing
 from toolkit.errors import ConfigError, DatabaseError, NotFound
 from toolkit.messages import Role
 from toolkit.sessions import searching, writing
@@ -23,8 +24,8 @@ from toolkit.stamps import new_id, now
 Format: TypeAlias = Literal["jsonl", "markdown"]
 """How a session is written as text."""
 
-_Sessions: TypeAlias = list[Session]  # `list` is a method below
-_Found: TypeAlias = list[Found]
+_Sessions: TypeAlias = Listing[Session]  # `list` is a method below
+_Found: TypeAlias = Listing[Found]
 _log = logging.getLogger(__name__)
 
 
@@ -268,7 +269,7 @@ class Sessions(TurnTaking):
             now=at,
             owner=owner,
         )
-        return [Session.from_row(row) for row in rows]
+        return Listing(Session.from_row(row) for row in rows)
 
     async def export(self, session_id: str, *, format: Format = "jsonl", owner: str | None = None) -> str:  # noqa: A002 - what people call it
         """A session as text, to be kept in a file and given to `import_`.

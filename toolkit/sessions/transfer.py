@@ -132,6 +132,7 @@ class _Message(_Strict):
     tool_call_id: str | None = None
     opaque: dict[str, Any] = {}
     pinned: bool = False
+    stopped: bool = False
     call_id: str | None = None
     created_at: AwareDatetime | None = Field(default=None, strict=False)
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from toolkit.db import Statement
 from toolkit.errors import AllModelsFailed, AnswerInvalid, ConfigError, DeadlineExceeded, StreamInterrupted, ToolError
-from toolkit.messages import Attempt, Caller, ChatRequest, Message, Reply, Source, ToolCall, ToolSpec
+from toolkit.messages import Attempt, CalledTool, Caller, ChatRequest, Message, Reply, Source, ToolCall, ToolSpec
 from toolkit.models.structured import in_words
 from toolkit.sessions.exclusive import Held
 from toolkit.sessions.form import Misfit
@@ -25,6 +25,7 @@ Approve: TypeAlias = Callable[[ToolCall, Tool], bool | Awaitable[bool]]
 
 _LONGEST_QUEUE = 3600.0
 _UNANSWERED = "Error: the caller went on without calling this tool."
+_BROKEN_OFF = "Error: the user stopped the answer before this call had ended."
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,14 @@ class ChatOptions:
         cache: whether an answer may come from the response cache; `"refresh"`: it is asked for anew and kept; None: as
             the settings say.
         queue: seconds to wait, at most, where a limit is used up.
-        approve: asked before a destructive tool is called; None: what was offered may be called.
+        approve: asked before a destructive tool is called, one call after the other; None: what was offered may be
+            called. The time that it takes does not count.
         prompt: the id of the prompt that the question was made with.
         offered: tools that the caller runs: an answer that asks for them is the turn's last.
         tool_choice: whether the model must, or must not, ask for a tool, see `ChatRequest`. It holds until it has asked
             for one.
+        keep_partial: of a stream in a session only: what was said of an answer is kept, marked as stopped, where the
+            stream is cancelled or closed before its end. Not of one that must fit a type.
     """
 
     model: str | None = None
@@ -76,6 +80,7 @@ class ChatOptions:
     prompt: str | None = None
     offered: tuple[ToolSpec, ...] = ()
     tool_choice: str | None = None
+    keep_partial: bool = False
 
     def __post_init__(self) -> None:
         texts = {"model": self.model, "user": self.caller.user, "origin": self.caller.origin, "prompt_id": self.prompt}
@@ -112,6 +117,10 @@ class Turn:
         parsed: the answer as an instance of its type, None until there is one.
         results: the tools' results that were too long to be told at once.
         cached: how many answers came from the cache.
+        growing: what the model that speaks has said so far, in pieces; empty between two of them.
+        calling: a model's wish for tools that are being called, None while none are.
+        called: what came of those calls so far, or of the last ones, by their places among them: ids may be missing.
+        approving: seconds that it took to have calls approved.
     """
 
     options: ChatOptions
@@ -133,6 +142,10 @@ class Turn:
     parsed: Any = None
     results: LongResults = field(default_factory=LongResults)
     cached: int = 0
+    growing: list[str] = field(default_factory=list)
+    calling: Message | None = None
+    called: dict[int, CalledTool] = field(default_factory=dict)
+    approving: float = 0.0
 
     @property
     def session(self) -> str | None:
@@ -198,7 +211,7 @@ class Turn:
         Raises:
             DeadlineExceeded: none.
         """
-        seconds = self.begun + self.options.timeout - monotonic()
+        seconds = self.begun + self.options.timeout + self.approving - monotonic()
         if seconds <= 0:
             raise DeadlineExceeded(self.options.timeout, self.attempts)
         return seconds
@@ -231,6 +244,8 @@ class Turn:
         Raises:
             ToolError: it asks for tools once more than it may.
         """
+        self.growing.clear()
+        self.called = {}
         self.attempts += reply.attempts
         self.cached += reply.cached
         self.rounds += bool(reply.message.tool_calls)
@@ -279,6 +294,26 @@ class Turn:
         """Note what was said by a model or a tool."""
         self.asked += messages
         self.kept += messages
+
+    def add_called(self) -> None:
+        """Note what the model wanted called, and what came of it; of a call that has not ended, that it was stopped."""
+        message, self.calling = self.calling, None
+        if message is not None:
+            results = {place: each.result for place, each in self.called.items()}
+            told = ((call.id, results.get(place, _BROKEN_OFF)) for place, call in enumerate(message.tool_calls))
+            self.add(message, *(Message("tool", result, tool_call_id=call) for call, result in told))
+
+    def break_off(self) -> bool:
+        """Note what was said of an answer that is left before its end; False where there is nothing of it, or all."""
+        self.add_called()
+        if (said := "".join(self.growing)).strip():
+            self.add(Message("assistant", said, stopped=True))
+        elif self.rounds and self.kept[-1].role == "tool":
+            last = max(place for place, message in enumerate(self.kept) if message.role == "assistant")
+            self.kept[last] = replace(self.kept[last], stopped=True)
+        else:
+            return False
+        return True
 
     def closed(self, reply: Reply) -> Reply:
         """The last model's `reply` as the answer to the whole turn."""

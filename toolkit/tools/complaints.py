@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from pydantic_core import ErrorDetails
 
+from toolkit.errors import ToolArgumentsError
 from toolkit.redaction import redact
 from toolkit.tools.schema import example
 
@@ -47,8 +48,8 @@ _EXPECTED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 
 def complaint(
     tool: str, schema: Mapping[str, Any], arguments: Mapping[str, Any], errors: Iterable[ErrorDetails]
-) -> str | None:
-    """The sentence that says what is wrong with `arguments` and ends with a right call; None if nothing is wrong.
+) -> ToolArgumentsError | None:
+    """The error that says what is wrong with `arguments` and ends with a right call; None if nothing is wrong.
 
     Args:
         tool: its name.
@@ -57,7 +58,7 @@ def complaint(
         errors: what pydantic found. It takes true for 1 and lets nested objects have unknown keys; that is found here.
     """
     found = _found(schema, arguments, errors)
-    return sentence(tool, schema, arguments, found) if found else None
+    return mistaken(tool, schema, arguments, found) if found else None
 
 
 def complaints(schema: Mapping[str, Any], arguments: Mapping[str, Any], errors: Iterable[ErrorDetails]) -> list[str]:
@@ -72,7 +73,15 @@ def _found(
     return [*_refused(schema, arguments, ()), *told]
 
 
-def sentence(
+def mistaken(
+    tool: str, schema: Mapping[str, Any], arguments: Mapping[str, Any], found: Sequence[tuple[Path, str]]
+) -> ToolArgumentsError:
+    """The error of a call whose arguments have what was `found`, as one sentence and by argument."""
+    by_argument = dict.fromkeys((str(path[0]) if path else "", redact(clause)) for path, clause in found)
+    return ToolArgumentsError(_sentence(tool, schema, arguments, found), wrong=tuple(by_argument))
+
+
+def _sentence(
     tool: str, schema: Mapping[str, Any], arguments: Mapping[str, Any], found: Sequence[tuple[Path, str]]
 ) -> str:
     """What was `found` to be wrong at each place of `arguments`, and an example of what would be right."""

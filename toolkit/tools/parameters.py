@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 from typing_extensions import TypedDict
 
-from toolkit.errors import ConfigError, ToolArgumentsError
+from toolkit.errors import ConfigError
 from toolkit.messages import Json
 from toolkit.tools.complaints import complaint
 from toolkit.tools.schema import NotPortable, flatten
@@ -77,11 +77,11 @@ class Parameters:
         meant = {name: self._meant(name, value) for name, value in arguments.items() if not self._absent(name, value)}
         try:
             values: dict[str, Any] = self._adapter.validate_python(meant)
-            said = complaint(tool, self.schema, meant, ())
+            wrong = complaint(tool, self.schema, meant, ())
         except ValidationError as error:
-            said = complaint(tool, self.schema, meant, error.errors(include_url=False))
-        if said:
-            raise ToolArgumentsError(said)
+            wrong = complaint(tool, self.schema, meant, error.errors(include_url=False))
+        if wrong:
+            raise wrong
         return values
 
     def _absent(self, name: str, value: Any) -> bool:

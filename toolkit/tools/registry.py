@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeAlias, TypeVar, overload
 
+from toolkit.display.shown import Listing
 from toolkit.errors import ConfigError, Conflict, NotFound, choices
 from toolkit.tools.called import Call, OnCall
 from toolkit.tools.complaints import nearest
@@ -16,7 +17,7 @@ WITHIN = 10.0
 """Seconds that sources may take to say what they have, where nobody says otherwise."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-_Tools: TypeAlias = list[Tool]  # `list` is a method below
+_Tools: TypeAlias = Listing[Tool]  # `list` is a method below
 _Sources: TypeAlias = list[Attached]
 _Problems: TypeAlias = list[str]
 
@@ -131,13 +132,13 @@ class ToolRegistry:
             sets = sorted({each for tool in every for each in tool.presets})
             if preset not in sets:
                 raise NotFound(no_such("preset", preset, sets))
-        return [
+        return Listing(
             tool
             for tool in every
             if (wanted is None or tool.name in wanted)
             and (preset is None or not tool.presets or preset in tool.presets)
             and (tool.read_only or not read_only)
-        ]
+        )
 
     async def call(
         self,
@@ -260,7 +261,7 @@ class ToolRegistry:
                 each.set()
 
 
-def _listed(tools: Mapping[str, Tool]) -> _Tools:
+def _listed(tools: Mapping[str, Tool]) -> "list[Tool]":
     """What a reader of the list sees: a source makes the same tools anew each time, and that is no change."""
     return [replace(tool, run=_unseen) for tool in tools.values()]
 

@@ -18,6 +18,9 @@ _FORMS = {
 }
 
 
+_LONGEST = 1_000  # characters or members of an example: nobody reads more
+
+
 class NotPortable(Exception):
     """A schema that cannot be said in the portable form; the message says why, as the end of a sentence."""
 
@@ -79,8 +82,10 @@ def _one_of(branches: list[Json]) -> Json:
     raise NotPortable("may be of several types")
 
 
-def example(schema: Mapping[str, Any]) -> Any:
-    """A value that a flat `schema` may allow, to show what is meant."""
+def example(schema: Any) -> Any:
+    """A value that a flat `schema` may allow, to show what is meant; of one that is not flat, some text."""
+    if not isinstance(schema, Mapping):
+        return "text"  # true and false are schemas, too
     if schema.get("examples"):
         return schema["examples"][0]
     if schema.get("default"):
@@ -93,13 +98,18 @@ def example(schema: Mapping[str, Any]) -> Any:
         case "boolean":
             return True
         case "array":
-            return [example(schema.get("items", {}))] * max(1, schema.get("minItems", 1))
+            return [example(schema.get("items", {}))] * max(1, _bounded(schema, "minItems", 1))
         case "object":
             needed = schema.get("required", ())
             return {name: example(schema.get("properties", {}).get(name, {})) for name in needed}
         case _:
             text = _FORMS.get(schema.get("format", ""), "text")
-            return text.ljust(schema.get("minLength", 0), "x")[: schema.get("maxLength")]
+            return text.ljust(_bounded(schema, "minLength", 0), "x")[: _bounded(schema, "maxLength", _LONGEST)]
+
+
+def _bounded(schema: Mapping[str, Any], key: str, otherwise: int) -> int:
+    """The number at `key`; 2.0 is a length too, and what somebody else wrote may be more than fits into memory."""
+    return min(int(schema.get(key, otherwise)), _LONGEST)
 
 
 def _number(schema: Mapping[str, Any]) -> Any:

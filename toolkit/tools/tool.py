@@ -14,6 +14,8 @@ from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
 from pydantic_core import to_jsonable_python
 
+from toolkit.display.card import Card, Cell, Code, Table, Text, line
+from toolkit.display.shown import Shown
 from toolkit.errors import CassetteError, ConfigError, ToolError, ToolkitError
 from toolkit.messages import Json, ToolSpec
 from toolkit.redaction import redact
@@ -69,8 +71,8 @@ class ToolContext:
         return self.user if self.authenticated else None
 
 
-@dataclass(frozen=True, slots=True)
-class ToolResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class ToolResult(Shown):
     """What a tool answers, in two forms that say the same.
 
     Attributes:
@@ -81,9 +83,12 @@ class ToolResult:
     text: str
     data: Json
 
+    def _shown(self) -> Card:
+        return Card(body=(Text(self.text, code=True),), kind="Result", whole=True)
 
-@dataclass(frozen=True, slots=True)
-class Tool:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Tool(Shown):
     """A function with what a model, a host and a form must know of it.
 
     Attributes:
@@ -123,6 +128,37 @@ class Tool:
     def spec(self) -> ToolSpec:
         """The tool as a model sees it."""
         return ToolSpec(self.name, self.description, self.parameters)
+
+    def _shown(self) -> Card:
+        facts: dict[str, Cell] = {
+            "title": self.title,
+            "read only": self.read_only,
+            "may delete": self.destructive,
+            "reaches out": self.open_world,
+            "presets": ", ".join(sorted(self.presets)),
+            "from": Code(self.source) if self.source else None,
+            "takes": Code(", ".join(self.parameters.get("properties", {}))),
+        }
+        return Card(self.name, facts, (self.description, *_arguments(self.parameters)), kind="Tool")
+
+
+def _arguments(parameters: Json) -> list[Table]:
+    """The arguments of a tool as a table; none where it takes none."""
+    needed = parameters.get("required", ())
+    rows: list[list[Cell]] = [
+        [Code(name), _kind(about), name in needed, line(str(about.get("description", "")), 200)]
+        for name, about in parameters.get("properties", {}).items()
+        if isinstance(about, Mapping)
+    ]
+    return [Table(("argument", "kind", "needed", "what it is"), rows)] if rows else []
+
+
+def _kind(about: Mapping[str, Any]) -> str:
+    """A JSON Schema in a few words."""
+    kind = about.get("type", "any")
+    told = " or ".join(map(str, kind)) if isinstance(kind, list) else str(kind)
+    told = line(", ".join(map(str, about["enum"]))) if isinstance(about.get("enum"), list) else told
+    return f"{told} = {line(str(about['default']), 40)}" if about.get("default") not in (None, "") else told
 
 
 @overload

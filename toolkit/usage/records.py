@@ -6,14 +6,16 @@ from datetime import datetime
 from typing import Any, Final
 
 from toolkit.db import Row, as_json, as_time
+from toolkit.display.shown import Shown
 from toolkit.messages import Attempt, Usage
+from toolkit.usage import cards
 
 MORE_TOKENS: Final = ("cache_write_1h_tokens", "input_image_tokens", "input_audio_tokens", "output_audio_tokens")
 """Counts that few answers have; they share a column."""
 
 
-@dataclass(frozen=True, slots=True)
-class UsageRow:
+@dataclass(frozen=True, slots=True, repr=False)
+class UsageRow(Shown):
     """What one model, user, application, day, provider or conversation used.
 
     Attributes:
@@ -42,9 +44,11 @@ class UsageRow:
     answers: int = 0
     hit_rate: float | None = None
 
+    _shown = cards.row
 
-@dataclass(frozen=True, slots=True)
-class UsageStats:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class UsageStats(Shown):
     """What was used altogether; the figures mean what they mean in `UsageRow`.
 
     Attributes:
@@ -63,9 +67,11 @@ class UsageStats:
     answers: int = 0
     hit_rate: float | None = None
 
+    _shown = cards.stats
 
-@dataclass(frozen=True, slots=True)
-class Call:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Call(Shown):
     """One row of the ledger.
 
     Attributes:
@@ -91,9 +97,11 @@ class Call:
     session_id: str | None
     started_at: datetime
 
+    _shown = cards.call
 
-@dataclass(frozen=True, slots=True)
-class ToolUsage:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ToolUsage(Shown):
     """How often one tool was called.
 
     Attributes:
@@ -109,8 +117,8 @@ class ToolUsage:
     milliseconds_mean: float
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCallRow:
+@dataclass(frozen=True, slots=True, repr=False)
+class ToolCallRow(Shown):
     """One call of a tool.
 
     Attributes:

@@ -5,21 +5,24 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias
 
 from toolkit.db import Database, Row
+from toolkit.display.shown import Listing
 from toolkit.errors import ConfigError
 from toolkit.stamps import day_of, now
+from toolkit.usage import days as by_days
+from toolkit.usage.cards import UsageRows
 from toolkit.usage.export import PAGE, flat
+from toolkit.usage.overview import UsageReport
 from toolkit.usage.records import (
     Call,
     ToolCallRow,
     ToolUsage,
-    UsageRow,
     UsageStats,
     call_of,
     stats_of,
     tool_row,
     usage_row,
 )
-from toolkit.usage.sums import EACH, SUMMED
+from toolkit.usage.sums import SUMMED, TOTALS
 
 Dimension: TypeAlias = Literal["model", "user", "origin", "day", "provider", "session"]
 
@@ -36,10 +39,6 @@ _DIMENSIONS: Final = {
 }
 _MAX_DAYS = 36_500
 _MOST = 2**31 - 1  # rows; who says more means all
-_TOTALS: Final = ", ".join(
-    f"SUM({column}) AS {column}" if column == "milliseconds" else f"CAST(SUM({column}) AS BIGINT) AS {column}"
-    for column in EACH
-)
 # The index `calls_by_name` holds the answers of a model in this order.
 LATENCIES: Final = """
 SELECT milliseconds
@@ -74,7 +73,7 @@ class Reports:
 
     async def by(
         self, dimension: Dimension, *, days: int = 30, user: str | None = None, limit: int | None = None
-    ) -> list[UsageRow]:
+    ) -> UsageRows:
         """What was used per model, user, origin, day, provider or session.
 
         Dearest first; days from the oldest on. Sessions are added up from single calls, which takes a second for a
@@ -93,10 +92,42 @@ class Reports:
             raise ConfigError(
                 f"Usage is not kept by {dimension!r}; choose model, user, origin, day, provider or session."
             )
-        found = [usage_row(row) for row in await self._summed(dimension, days=days, user=user)]
+        found = UsageRows(usage_row(row) for row in await self._summed(dimension, days=days, user=user))
         if dimension == "day":
             found.sort(key=lambda row: row.key)
-        return found if limit is None else found[: max(0, limit)]
+        return found if limit is None else UsageRows(found[: max(0, limit)])
+
+    async def overview(self, by: Dimension = "model", *, days: int = 30, user: str | None = None) -> UsageReport:
+        """The sums of the last days, beside those of as many before them, and each day apart.
+
+        A notebook shows it as tiles and a table; `overview.plot()` is the cost of each day. Hundreds of thousands of
+        calls in these days take seconds.
+
+        Args:
+            by: what there is a row for: model, user, origin, provider or session.
+            days: in how many last days in UTC, today included.
+            user: whose; None is everyone's.
+
+        Raises:
+            ConfigError: there is no such dimension, or `days` is out of bounds.
+        """
+        if by == "day":
+            raise ConfigError("Each day is in every overview; choose model, user, origin, provider or session.")
+        rows = await self.by(by, days=days, user=user)
+        shown = tuple(row.key for row in rows[: by_days.SHOWN])
+        period = by_days.Period(self._db, first_day(days), days, user)
+        every, total, earlier = await period.each_day(_DIMENSIONS[by], shown)
+        return UsageReport(
+            by=by,
+            days=every,
+            rows=tuple(rows),
+            shown=shown,
+            total=total,
+            before=earlier,
+            p95_milliseconds=await period.slow(),
+            p95_before=await period.before().slow(),
+            fallbacks=await period.fallbacks() if total.failures else 0,
+        )
 
     async def calls(
         self,
@@ -105,7 +136,7 @@ class Reports:
         user: str | None = None,
         session_id: str | None = None,
         call_id: str | None = None,
-    ) -> list[Call]:
+    ) -> Listing[Call]:
         """The last `limit` attempts, newest first, of everyone or of one user, conversation or question."""
         wanted = {"user_id": user, "session_id": session_id, "call_id": call_id}
         # The day stands first in the indexes.
@@ -115,7 +146,7 @@ class Reports:
             **wanted,
             limit=min(max(0, limit), _MOST),
         )
-        return [call_of(row) for row in rows]
+        return Listing(call_of(row) for row in rows)
 
     async def latencies(self, name: str, *, limit: int = 200) -> list[float]:
         """How many milliseconds each of the model's last answers took, newest first: `limit` of them at most.
@@ -126,7 +157,7 @@ class Reports:
         rows = await self._db.fetch_all(LATENCIES, name=name, limit=max(0, limit))
         return [row["milliseconds"] for row in rows]
 
-    async def tools(self, *, days: int = 30, user: str | None = None) -> list[ToolUsage]:
+    async def tools(self, *, days: int = 30, user: str | None = None) -> Listing[ToolUsage]:
         """How often each tool was called in the last `days` days in UTC, today included; the busiest first."""
         await self._tools_written()
         rows = await self._db.fetch_all(
@@ -142,11 +173,11 @@ class Reports:
             since=first_day(days),
             user=user,
         )
-        return [ToolUsage(**row) for row in rows]
+        return Listing(ToolUsage(**row) for row in rows)
 
     async def tool_calls(
         self, *, limit: int = 50, call_id: str | None = None, session_id: str | None = None
-    ) -> list[ToolCallRow]:
+    ) -> Listing[ToolCallRow]:
         """The last `limit` calls of tools, newest first, of everyone or of one question or conversation."""
         await self._tools_written()
         wanted = {"call_id": call_id, "session_id": session_id}
@@ -155,7 +186,7 @@ class Reports:
             **wanted,
             limit=min(max(0, limit), _MOST),
         )
-        return [tool_row(row) for row in rows]
+        return Listing(tool_row(row) for row in rows)
 
     async def _tools_written(self) -> None:
         """Have the rows of calls of tools in the database, where some are not there yet."""
@@ -217,8 +248,8 @@ def _from_sums(dimension: Dimension, user: str | None) -> str:
     sums_of = "" if user is None else "AND user_id = :user"
     rows_of = "" if user is None else "AND COALESCE(user_id, '') = :user"
     return f"""
-    SELECT key, {_TOTALS}, CAST(SUM(fresh) AS BIGINT) AS fresh
-      FROM (SELECT {key} AS key, {_TOTALS}, 0 AS fresh
+    SELECT key, {TOTALS}, CAST(SUM(fresh) AS BIGINT) AS fresh
+      FROM (SELECT {key} AS key, {TOTALS}, 0 AS fresh
               FROM usage_daily
              WHERE day >= :since {sums_of}
              GROUP BY {key}
@@ -238,7 +269,7 @@ def _from_rows(dimension: Dimension, user: str | None, session_id: str | None) -
     whose = "" if user is None else "AND COALESCE(user_id, '') = :user"
     which = "" if session_id is None else "AND session_id = :session_id"
     return f"""
-    SELECT key, {_TOTALS}, 0 AS fresh
+    SELECT key, {TOTALS}, 0 AS fresh
       FROM (SELECT COALESCE({column}, '') AS key, {SUMMED}
               FROM calls
              WHERE day >= :since {whose} {which}

@@ -33,6 +33,12 @@ EACH: Final[Mapping[str, str]] = {
 SUMMED: Final = ", ".join(f"SUM({expression}) AS {column}" for column, expression in EACH.items())
 """What many rows of `calls` are together."""
 
+TOTALS: Final = ", ".join(
+    f"SUM({column}) AS {column}" if column == "milliseconds" else f"CAST(SUM({column}) AS BIGINT) AS {column}"
+    for column in EACH
+)
+"""What many sums are together."""
+
 KEYED: Final = "day, name, provider, COALESCE(user_id, '') AS user_id, COALESCE(origin, '') AS origin"
 GROUPED: Final = "GROUP BY day, name, provider, COALESCE(user_id, ''), COALESCE(origin, '')"
 """What rows of `calls` are summed by, after SELECT and after FROM."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from urllib.parse import urlsplit, urlunsplit
 
 from toolkit.db import Row, as_time
+from toolkit.display.shown import Shown
 from toolkit.errors import ConfigError
 
 
@@ -52,8 +53,8 @@ class Hook:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class HookState:
+@dataclass(frozen=True, slots=True, repr=False)
+class HookState(Shown):
     """How a webhook fares.
 
     Attributes:

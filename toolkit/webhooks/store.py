@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from toolkit.db import Database
+from toolkit.display.shown import Listing
 from toolkit.stamps import now
 from toolkit.webhooks.hook import Hook, HookState
 
@@ -95,7 +96,7 @@ class HookStore:
             holder=self._holder,
         )
 
-    async def states(self, hook_ids: Sequence[str]) -> list[HookState]:
+    async def states(self, hook_ids: Sequence[str]) -> Listing[HookState]:
         """How the hooks of these ids fare; those that were never told anything are left out."""
         rows = await self._db.fetch_all("SELECT * FROM webhooks ORDER BY address, id")
-        return [state for state in map(HookState.from_row, rows) if state.id in hook_ids]
+        return Listing(state for state in map(HookState.from_row, rows) if state.id in hook_ids)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from toolkit.db import Database
 from toolkit.db.feed import Event, Feed
+from toolkit.display.shown import Listing
 from toolkit.errors import ConfigError, DatabaseError
 from toolkit.stamps import fresh_id, now
 from toolkit.webhooks.hook import Hook, HookState
@@ -80,7 +81,7 @@ class Webhooks:
             with suppress(DatabaseError):
                 await self._store.release(hook.id)
 
-    async def states(self) -> list[HookState]:
+    async def states(self) -> Listing[HookState]:
         """How the webhooks of this process fare."""
         return await self._store.states([hook.id for hook in self._hooks])
 

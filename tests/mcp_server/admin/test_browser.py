@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.mcp_server.browser import CHROMIUM, Browser, Tab, browser
+from tests.browser import CHROMIUM, Browser, Tab, browser
 from tests.mcp_server.conformance.node import FOLDER
 from tests.mcp_server.inside import Served
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.errors import BadAnswer, ContextTooLong, RateLimited, ToolArgumentsError
-from toolkit.messages import Completion, Delta, Embeddings, Message, ToolCall, ToolCallFragment, Usage
+from toolkit.messages import ChatRequest, Completion, Delta, Embeddings, Message, ToolCall, ToolCallFragment, Usage
 from toolkit.providers.cassette import words
 from toolkit.providers.cassette.form import dump, load
 from toolkit.providers.cassette.veil import Veil
@@ -98,3 +98,9 @@ def test_an_error_of_another_class_of_the_toolkit_is_that_class() -> None:
         again = words.exception(words.failure(error, "x", VEIL, []), "x", VEIL, [])
         assert isinstance(again, kind)
         assert again.provider == "other"
+
+
+def test_what_only_a_session_knows_of_a_message_is_not_recorded() -> None:
+    plain, marked = Message("assistant", "Hi"), Message("assistant", "Hi", pinned=True, stopped=True)
+    first, second = (words.question(ChatRequest((message,)), VEIL, []) for message in (plain, marked))
+    assert first == second

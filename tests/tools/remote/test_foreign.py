@@ -55,6 +55,30 @@ def test_what_is_wrong_is_one_sentence_of_our_own_form(arguments: dict[str, Any]
     assert complaint(**arguments) == sentence
 
 
+def test_each_mistake_is_told_with_the_argument_that_has_it() -> None:
+    with pytest.raises(ToolArgumentsError) as caught:
+        ForeignParameters(SCHEMA).check("find", {"where": {}, "limit": 0})
+    assert sorted(caught.value.wrong) == [
+        ("limit", "`limit` must be at least 1 (got 0)"),
+        ("query", "`query` is missing"),
+        ("where", "`where.lang` is missing"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("own", "arguments", "why"),
+    [
+        ({"$ref": "#/$defs/endless"}, {"a": 1}, "refer to themselves without end"),
+        (False, {}, "`a` is missing"),
+        ({"type": "array", "items": True, "minItems": 1e9}, {"a": []}, "at least 1000000000.0 long"),
+    ],
+)
+def test_a_schema_that_is_hardly_one_is_a_sentence_too(own: Any, arguments: dict[str, Any], why: str) -> None:
+    schema = {"properties": {"a": own}, "required": ["a"], "$defs": {"endless": {"$ref": "#/$defs/endless"}}}
+    with pytest.raises(ToolArgumentsError, match=why):
+        ForeignParameters(schema).check("it", arguments)
+
+
 def test_a_secret_in_a_wrong_argument_is_not_repeated() -> None:
     assert "abcdefghijkl" not in complaint(query="sk-abcdefghijklmnop")
 

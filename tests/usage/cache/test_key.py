@@ -143,9 +143,12 @@ def test_a_read_only_mapping_and_a_tuple_are_as_good_as_a_dict_and_a_list() -> N
     assert key_of(ChatRequest((), extra=frozen), frozen) == key_of(ChatRequest((), extra={"a": [1, 2]}), {"a": [1, 2]})
 
 
-def test_a_pinned_message_is_asked_as_one_that_is_not() -> None:
+@pytest.mark.parametrize("mark", ["pinned", "stopped"])
+def test_a_pinned_or_stopped_message_is_asked_as_one_that_is_not(mark: str) -> None:
     message = Message("user", "Hello")
-    assert key_of(ChatRequest((message,)), {}) == key_of(ChatRequest((replace(message, pinned=True),)), {})
+    assert key_of(ChatRequest((message,)), {}) == key_of(
+        ChatRequest((Message.from_json({**message.to_json(), mark: True}),)), {}
+    )
 
 
 @pytest.mark.parametrize("value", [{1, 2}, b"x", object(), {("a",): 1}])

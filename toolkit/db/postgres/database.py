@@ -24,6 +24,7 @@ from toolkit.db.postgres.sql import Renderer
 from toolkit.db.postgres.transaction import Job
 from toolkit.db.postgres.writer import Writer
 from toolkit.db.slow import SlowQueries, SlowQuery
+from toolkit.display.shown import Listing
 from toolkit.errors import ConfigError, DatabaseError, DatabaseUnavailable
 
 T = TypeVar("T")
@@ -122,7 +123,7 @@ class PostgresDatabase:
                 async with asyncio.timeout(GIVING_BACK):
                     await line.pool.close()
 
-    async def migrations(self) -> list[MigrationStatus]:
+    async def migrations(self) -> Listing[MigrationStatus]:
         """See `Database.migrations`."""
         with in_plain_words(self._where):
             async with self._for_a_moment() as connection:
@@ -190,7 +191,7 @@ class PostgresDatabase:
             slow=self._slow.count,
         )
 
-    def slow_queries(self) -> list[SlowQuery]:
+    def slow_queries(self) -> Listing[SlowQuery]:
         """See `Database.slow_queries`."""
         return self._slow.newest_first()
 
@@ -205,9 +206,9 @@ class PostgresDatabase:
         """See `Database.vacuum`."""
         await self._insist(lambda lease: upkeep.vacuum(lease, self._schema, self._tables))
 
-    async def check(self) -> list[Problem]:
+    async def check(self) -> Listing[Problem]:
         """See `Database.check`."""
-        return await self._insist(lambda lease: upkeep.check(lease, self._schema, self._tables))
+        return Listing(await self._insist(lambda lease: upkeep.check(lease, self._schema, self._tables)))
 
     async def _insist(self, work: Callable[[Lease], Awaitable[T]]) -> T:
         """Do what changes nothing, or the same however often it is done."""

@@ -24,6 +24,7 @@ from toolkit.db.sqlite.feed import Feed
 from toolkit.db.sqlite.rehearsal import rehearse
 from toolkit.db.sqlite.rows import prepared, ready, run_list, run_one
 from toolkit.db.sqlite.thread import ConnectionThread, Work
+from toolkit.display.shown import Listing
 from toolkit.errors import ConfigError, DatabaseUnavailable
 
 _OPTIONS = re.compile(r"\?(?P<text>[^?/]*=[^/]*)$")  # `a.db?synchronous=normal`; not `what?.db`
@@ -134,7 +135,7 @@ class SqliteDatabase:
         self._feed.end()
         await asyncio.to_thread(self._stop)
 
-    async def migrations(self) -> list[MigrationStatus]:
+    async def migrations(self) -> Listing[MigrationStatus]:
         """See `Database.migrations`."""
         rows = await (self._read(schema.applied) if self._threads else asyncio.to_thread(self._applied_in_file))
         had = {version: (name, datetime.fromisoformat(at)) for version, name, _, at in rows}
@@ -196,7 +197,7 @@ class SqliteDatabase:
             slow=self._slow.count,
         )
 
-    def slow_queries(self) -> list[SlowQuery]:
+    def slow_queries(self) -> Listing[SlowQuery]:
         """See `Database.slow_queries`."""
         return self._slow.newest_first()
 
@@ -211,7 +212,7 @@ class SqliteDatabase:
         threads = await self._ready()
         await threads.writer.run(upkeep.vacuum, alone=True)
 
-    async def check(self) -> list[Problem]:
+    async def check(self) -> Listing[Problem]:
         """See `Database.check`; a file that is too damaged to be opened for use is looked at all the same."""
         if not (self._path and self._path.exists()):
             await self._ready()
@@ -221,7 +222,7 @@ class SqliteDatabase:
             if not is_damage(error.__cause__):
                 raise
             problems = [upkeep.unreadable(error.__cause__)]
-        return problems
+        return Listing(problems)
 
     async def _apart(self, work: Work) -> Any:
         """Do long work beside what goes on: over a connection of its own, or, in memory, over the only one."""

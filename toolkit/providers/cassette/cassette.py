@@ -87,7 +87,7 @@ class Cassette:
         self._tape.rewind()
         if self.replays and self._content:
             noon = datetime.combine(self._content.recorded, time(12), UTC)
-            self._frozen.enter_context(stamps.replay(noon, self._tape.pause))
+            self._frozen.enter_context(stamps.replay(noon, self._tape.pause, name=self.path.name))
 
     def close(self) -> None:
         """End: what was recorded is written, and the clock runs again.

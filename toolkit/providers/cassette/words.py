@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from toolkit import errors
-from toolkit.errors import ProviderError, ToolkitError
+from toolkit.errors import ProviderError, ToolArgumentsError, ToolkitError
 from toolkit.messages import (
     ChatRequest,
     Completion,
@@ -20,6 +20,9 @@ from toolkit.messages import (
     Usage,
 )
 from toolkit.providers.cassette.veil import Veil
+
+_BY_MESSAGE_ALONE: Final = (Exception.__init__, ToolkitError.__init__, ToolArgumentsError.__init__)
+"""How errors are made that are told again by their message."""
 
 _LONG: Final = 400
 """Characters from which on a text that only a vendor reads is known by its hash."""
@@ -172,7 +175,7 @@ def exception(value: Json, vendor: str, veil: Veil, ids: Sequence[str]) -> Excep
     if (
         isinstance(kind, type)
         and issubclass(kind, Exception)
-        and (kind.__init__ in (Exception.__init__, ToolkitError.__init__) or issubclass(kind, OSError))
+        and (kind.__init__ in _BY_MESSAGE_ALONE or issubclass(kind, OSError))
     ):
         return kind(message)
     other: type[Exception] = type(name, (Exception,), {})  # only its name and its message are ever told
@@ -181,7 +184,8 @@ def exception(value: Json, vendor: str, veil: Veil, ids: Sequence[str]) -> Excep
 
 def _asked(message: Message) -> Json:
     out: Json = plain(message.to_json())
-    out.pop("pinned", None)  # no vendor is told
+    for ours in ("pinned", "stopped"):  # no vendor is told
+        out.pop(ours, None)
     if "images" in out:
         out["images"] = [_picture(url) for url in out["images"]]
     return out

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
 
+from toolkit.display.shown import Shown
 from toolkit.errors import ToolkitError
 
 _SMALLEST: Final = 8
@@ -14,8 +15,8 @@ _SHORT, _LONG = 1.0, 4.0  # seconds of a part, between which its size is right
 _REST, _LONGEST_REST = 2.0, 300.0  # seconds after a failure, doubled by each further one
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+@dataclass(frozen=True, slots=True, repr=False)
+class Progress(Shown):
     """How far a collection is.
 
     Attributes:

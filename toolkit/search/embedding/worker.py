@@ -128,6 +128,8 @@ class Worker:
         self._desks: dict[str, Desk] = {}
         self._task: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
+        self._paused = False
+        self._awaited = 0
         self._going = asyncio.Event()
         self._going.set()
         self._moved = asyncio.Event()
@@ -141,18 +143,20 @@ class Worker:
         self._woken.set()
 
     def pause(self) -> None:
-        """Begin no further part until `resume`."""
-        self._going.clear()
+        """Begin no further part until `resume`, but where somebody waits for it in `settled`."""
+        self._paused = True
+        self._go_or_stand()
         self._moved.set()
 
     def resume(self) -> None:
         """Go on."""
-        self._going.set()
+        self._paused = False
+        self._go_or_stand()
 
     @property
     def paused(self) -> bool:
         """Whether it was paused."""
-        return not self._going.is_set()
+        return self._paused
 
     def progress(self, key: str) -> Progress:
         """How far the collection is, as this process knows it."""
@@ -166,12 +170,18 @@ class Worker:
         """
         self.touch(*keys)
         desks = [self._desks[key] for key in keys]
-        while not all(desk.idle for desk in desks):
-            self._moved.clear()
-            for desk in desks:
-                if desk.error is not None:
-                    raise desk.error
-            await self._moved.wait()
+        self._awaited += 1
+        self._go_or_stand()
+        try:
+            while not all(desk.idle for desk in desks):
+                self._moved.clear()
+                for desk in desks:
+                    if desk.error is not None:
+                        raise desk.error
+                await self._moved.wait()
+        finally:
+            self._awaited -= 1
+            self._go_or_stand()
 
     async def close(self) -> None:
         """Stop at once; the part that is under way is given up, and free for others."""
@@ -183,6 +193,9 @@ class Worker:
         for desk in self._desks.values():
             desk.idle = True
         self._moved.set()
+
+    def _go_or_stand(self) -> None:
+        self._going.set() if self._awaited or not self._paused else self._going.clear()
 
     async def _run(self) -> None:
         while True:

@@ -4,13 +4,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import median, quantiles
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.display.card import Block, Card, Notes, Table
+from toolkit.display.card import Figure as Words
+from toolkit.display.shown import Listing, Shown
 from toolkit.search.evaluation.intervals import CONFIDENCE, RESAMPLES, SEED, Interval, interval, mean, resampled
 from toolkit.search.evaluation.judgements import Judgements
 from toolkit.search.evaluation.measures import MEASURES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MEAN = "mean"
 """What stands for the collection where a figure is the mean of several."""
@@ -33,8 +40,8 @@ class Run:
     milliseconds: Sequence[float]
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+@dataclass(frozen=True, slots=True, repr=False)
+class Figure(Shown):
     """One measure of one configuration: its mean over the queries of a collection, or over the collections (`MEAN`)."""
 
     collection: str
@@ -45,8 +52,8 @@ class Figure:
     high: float
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+@dataclass(frozen=True, slots=True, repr=False)
+class Difference(Shown):
     """How much more `configuration` has of a measure than `against`, on the same queries.
 
     Attributes:
@@ -63,8 +70,8 @@ class Difference:
     is_sure: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Speed:
+@dataclass(frozen=True, slots=True, repr=False)
+class Speed(Shown):
     """Milliseconds that half and 95 % of the queries took at most, one after the other."""
 
     collection: str
@@ -73,8 +80,8 @@ class Speed:
     p95_ms: float
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+@dataclass(frozen=True, slots=True, repr=False)
+class Summary(Shown):
     """What was evaluated: documents (0: a collection that was there already), queries, and what was left out."""
 
     name: str
@@ -83,8 +90,8 @@ class Summary:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+@dataclass(frozen=True, slots=True, repr=False)
+class Report(Shown):
     """All that an evaluation found.
 
     Attributes:
@@ -105,6 +112,34 @@ class Report:
         """The figure of that name."""
         wanted = (collection, configuration, measure)
         return next(f for f in self.figures if (f.collection, f.configuration, f.measure) == wanted)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """A row for each figure.
+
+        Raises:
+            ConfigError: pandas is not installed.
+        """
+        return Listing(self.figures).to_frame()
+
+    def _shown(self) -> Card:
+        names = dict.fromkeys(figure.collection for figure in self.figures)
+        return Card("Evaluation", body=[part for name in names for part in self._of(name)])
+
+    def _of(self, name: str) -> list[Block]:
+        """The figures of a collection, and which differences are more than chance."""
+        figures = {(f.configuration, f.measure): f for f in self.figures if f.collection == name}
+        rows = [
+            [one, *(Words(f"{f.mean:.3f} ({f.low:.3f}–{f.high:.3f})") for m in self.measures if (f := figures[one, m]))]
+            for one in self.configurations
+        ]
+        sure = [
+            f"{each.measure}: {each.configuration} has {abs(each.mean):.3f} {'more' if each.mean > 0 else 'less'} than "
+            f"{each.against}"
+            for each in self.differences
+            if each.collection == name and each.is_sure
+        ]
+        notes = [Notes(f"{len(sure)} differences in {name} are more than chance", sure)] if sure else []
+        return [Table((name, *self.measures), rows), *notes]
 
 
 def report(

@@ -2,16 +2,17 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jsonschema import SchemaError, ValidationError
-from jsonschema.validators import Draft202012Validator, validator_for
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from toolkit.errors import ConfigError, ToolArgumentsError
 from toolkit.messages import Json
-from toolkit.tools.complaints import Path, named, sentence, shown, unknown
+from toolkit.tools.complaints import Path, mistaken, named, shown, unknown
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
 
 _KINDS = {
     "integer": "a whole number",
@@ -54,6 +55,9 @@ class ForeignParameters:
     """
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
+        from jsonschema import SchemaError  # noqa: PLC0415 - beside Jupyter its import takes a second
+        from jsonschema.validators import Draft202012Validator, validator_for  # noqa: PLC0415 - as above
+
         given = dict(schema)
         kind = validator_for(given, default=Draft202012Validator)
         given.pop("$schema", None)
@@ -84,8 +88,12 @@ class ForeignParameters:
             raise ToolArgumentsError(
                 f"{tool}: its parameters refer to {error.ref!r}, which is not part of them; it cannot be called."
             ) from error
+        except RecursionError as error:
+            raise ToolArgumentsError(
+                f"{tool}: its parameters refer to themselves without end; it cannot be called."
+            ) from error
         if found:
-            raise ToolArgumentsError(sentence(tool, self.schema, kept, found))
+            raise mistaken(tool, self.schema, kept, found)
         return kept
 
     def _wants_null(self, name: str) -> bool:
@@ -104,11 +112,11 @@ class ForeignParameters:
         own = self.schema["properties"].get(name, True)
         try:
             return bool(self._validator.evolve(schema=own).is_valid(value))
-        except Unresolvable:
+        except (Unresolvable, RecursionError):
             return True  # said when the whole is checked
 
 
-def clauses(error: ValidationError) -> Iterator[tuple[Path, str]]:
+def clauses(error: "ValidationError") -> Iterator[tuple[Path, str]]:
     """A validator's complaint in words, and about what it is."""
     path: Path = tuple(error.absolute_path)
     expected: Any = error.validator_value

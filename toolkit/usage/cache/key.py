@@ -33,7 +33,7 @@ def key_of(request: ChatRequest, asked: Mapping[str, Any]) -> CacheKey:
 
     The order of a mapping's names does not matter, that of a list does. `1`, `1.0` and `true` are three values inside
     what is passed on as it is; the temperature is a number. Texts are compared character by character. Whether a
-    message is pinned no model is told, so it does not count.
+    message is pinned or was stopped no model is told, so it does not count.
 
     Args:
         request: what the model would be sent.

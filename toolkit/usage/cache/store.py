@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from toolkit.display.shown import Shown
 from toolkit.errors import ConfigError
 from toolkit.redaction import redact
 from toolkit.usage.cache.vectors import Candidate
@@ -68,8 +69,8 @@ class Used(NamedTuple):
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class CacheStats:
+@dataclass(frozen=True, slots=True, repr=False)
+class CacheStats(Shown):
     """What is kept.
 
     Attributes:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from toolkit.db import Database, Statement
 from toolkit.db.redis import Redis
+from toolkit.display.shown import Listing
 from toolkit.errors import ConfigError
 from toolkit.messages import Caller
 from toolkit.stamps import day_of, new_id, now
@@ -111,10 +112,10 @@ class Limits:
         """
         await self._rules.remove(kind, name)
 
-    async def list(self) -> list[Limit]:
+    async def list(self) -> Listing[Limit]:
         """Every limit, those of the settings too, by kind and name."""
         found = await self._rules.read()
-        return [found[key] for key in sorted(found)]
+        return Listing(found[key] for key in sorted(found))
 
     async def admit(
         self,
@@ -204,7 +205,7 @@ class Limits:
         change = Change(nano_usd - (admission.nano_usd or 0), -1 if admission.nano_usd is None else 0)
         return await self._counters.settle(admission.id, dict.fromkeys(admission.budgets, change))
 
-    async def status(self, *, user: str | None = None, origin: str | None = None) -> Sequence[LimitStatus]:
+    async def status(self, *, user: str | None = None, origin: str | None = None) -> Listing[LimitStatus]:
         """What is left now of each limit that concerns a user and an origin, and of the models' limits."""
         await self.flush()
         found = await self._rules.read()
@@ -217,20 +218,20 @@ class Limits:
             for slot, unit, most in _meters(limit, whose, name, at) if limit else ():
                 meters[slot] = (whose, name, unit, most)
         levels = await self._counters.read(sorted(meters)) if meters else {}
-        shown = []
+        shown: Listing[LimitStatus] = Listing()
         for slot, (kind, name, unit, most) in meters.items():
             level, unpriced = levels[slot]
             left, whole_at = _left(slot, most, level, at)
             shown.append(LimitStatus(kind, name, unit, most, left, whole_at, unpriced))
         return shown
 
-    def seen(self, *, user: str | None = None, origin: str | None = None) -> Sequence[LimitStatus]:
+    def seen(self, *, user: str | None = None, origin: str | None = None) -> Listing[LimitStatus]:
         """What was left of a user's and an origin's rates when this process last asked for them; nothing is read.
 
         What other processes took since then is not in it, nor is a rate that was not asked for yet.
         """
         found, at = self._rules.last, now()
-        shown = []
+        shown: Listing[LimitStatus] = Listing()
         names: list[tuple[Kind, str]] = [("user", user or ""), ("origin", origin or "")]
         for kind, name in names:
             limit = rules.of(found, kind, name)

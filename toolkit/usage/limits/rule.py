@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias, get_args
 
+from toolkit.display.shown import Shown
 from toolkit.errors import ConfigError
 
 Kind: TypeAlias = Literal["user", "origin", "model", "total"]
@@ -21,8 +22,8 @@ LEAST_USD = 1e-9
 MOST_USD = 1_000_000  # a day's nano-dollars must be exact in Lua's numbers, which end at 2**53
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+@dataclass(frozen=True, slots=True, repr=False)
+class Limit(Shown):
     """How much may be asked and spent, and by whom.
 
     Attributes:
@@ -47,8 +48,8 @@ class Limit:
         return None if self.usd_per_day is None else round(self.usd_per_day * 1e9)
 
 
-@dataclass(frozen=True, slots=True)
-class LimitStatus:
+@dataclass(frozen=True, slots=True, repr=False)
+class LimitStatus(Shown):
     """How much of a limit is left at this moment.
 
     Attributes:

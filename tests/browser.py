@@ -8,7 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 
@@ -48,6 +48,7 @@ _KEYS = {
 }
 """Keys by name: their number, and what they type."""
 
+AnyTab = TypeVar("AnyTab", bound="Tab")
 CallTool = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
@@ -91,6 +92,11 @@ class Tab:
                 self.called(json.loads(params["payload"]))
             elif data.get("method") in ("Runtime.exceptionThrown", "Log.entryAdded", "Page.javascriptDialogOpening"):
                 self.log.append(json.dumps(params))
+            else:
+                self.told(data.get("method", ""), params)
+
+    def told(self, event: str, params: Mapping[str, Any]) -> None:
+        """The browser tells of something else."""
 
     def called(self, request: Mapping[str, Any]) -> None:
         """The page calls a function of ours."""
@@ -139,9 +145,9 @@ class Tab:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
-    async def until(self, code: str, *, within: str = "page") -> None:
-        """Wait until JavaScript gives something that is true."""
-        async with asyncio.timeout(20):
+    async def until(self, code: str, *, within: str = "page", seconds: float = 20) -> None:
+        """Wait until JavaScript gives something that is true, so many seconds at most."""
+        async with asyncio.timeout(seconds):
             while True:
                 with suppress(KeyError, AssertionError):  # the page is not there yet
                     if await self.evaluate(f"Boolean({code})", within=within):
@@ -200,9 +206,9 @@ class Panel(Tab):
         """What JavaScript gives, in the `panel` or in the `host` around it."""
         return await super().evaluate(code, within=within)
 
-    async def until(self, code: str, *, within: str = "panel") -> None:
-        """Wait until JavaScript gives something that is true."""
-        await super().until(code, within=within)
+    async def until(self, code: str, *, within: str = "panel", seconds: float = 20) -> None:
+        """Wait until JavaScript gives something that is true, so many seconds at most."""
+        await super().until(code, within=within, seconds=seconds)
 
     async def picture(self, path: Path, *, height: str = "panel.getBoundingClientRect().bottom") -> None:
         """Keep what is seen as a PNG."""
@@ -246,21 +252,30 @@ class Browser:
         host = self._folder / f"host{self._shown}.html"
         embedded = json.dumps(guarded).replace("</", "<\\/")
         host.write_text(_HOST.format(context=json.dumps(dict(context or {})), panel=embedded), encoding="utf-8")
-        async with self._target() as (connection, session):
-            panel = Panel(connection, session, call)
-            async with _listening(panel):
-                await panel.begin(scheme=scheme, width=width)
-                await panel.show(host)
-                yield panel
+        async with self.empty(lambda to, session: Panel(to, session, call), scheme=scheme, width=width) as panel:
+            await panel.show(host)
+            yield panel
 
     @asynccontextmanager
     async def tab(self, url: str, *, scheme: str = "light", width: int = 1200) -> AsyncIterator[Tab]:
         """A page of a server of this machine, in a tab of its own; the arguments as of `panel`."""
+        async with self.empty(Tab, scheme=scheme, width=width) as tab:
+            await tab.go(url)
+            yield tab
+
+    @asynccontextmanager
+    async def empty(
+        self,
+        kind: Callable[[aiohttp.ClientWebSocketResponse, str], AnyTab],
+        *,
+        scheme: str = "light",
+        width: int = 1200,
+    ) -> AsyncIterator[AnyTab]:
+        """An empty page in a tab of its own: what `kind` makes of the connection and the tab's session."""
         async with self._target() as (connection, session):
-            tab = Tab(connection, session)
+            tab = kind(connection, session)
             async with _listening(tab):
                 await tab.begin(scheme=scheme, width=width)
-                await tab.go(url)
                 yield tab
 
     @asynccontextmanager
@@ -271,6 +286,8 @@ class Browser:
         try:
             yield connection, attached["sessionId"]
         finally:
+            # Not `Page.close`, at which a page with something unsaved would ask, and stay.
+            await _ask(connection, 3, "Target.closeTarget", targetId=target)
             await connection.close()
 
 
@@ -280,8 +297,9 @@ async def _listening(tab: Tab) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await tab.send("Page.close")
         listening.cancel()
+        with suppress(asyncio.CancelledError):
+            await listening
 
 
 @asynccontextmanager
