@@ -10,7 +10,7 @@ NODE := tests/mcp_server/conformance
 export PYTHONDONTWRITEBYTECODE :=
 PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test lint types tests cover mcpb fast clean
+.PHONY: demo test lint types tests cover notebooks mcpb fast clean
 .DELETE_ON_ERROR:
 
 demo: $(DEMO)
@@ -35,6 +35,10 @@ cover: $(TEST)
 	@rm -f .coverage .coverage.*
 	$(PYTEST) --cov --cov-report=
 	$(BIN)/coverage report
+
+# Records their cassettes with the stand-in for the vendors, and writes their outputs.
+notebooks: $(TEST)
+	$(BIN)/python -m tests.notebooks.recording
 
 mcpb: $(DEMO)
 	@$(BIN)/python packaging/mcpb.py

@@ -38,6 +38,15 @@ def connect_sync(url: str | None = None) -> Any:
     return tk
 
 
+def latest() -> Any:
+    """The toolkit that was connected last, to use without `await`; a first one where none was.
+
+    Raises:
+        ConfigError, DatabaseError: as `connect`.
+    """
+    return blocking(list(_open.values())[-1]) if _open else connect_sync()
+
+
 @contextmanager
 def replay(path: str | PathLike[str], *, record: Record = "none") -> Iterator[None]:
     """Inside, `connect` gives a toolkit whose models are replayed from a cassette; it is closed at the end.
@@ -69,4 +78,5 @@ def _toolkit(url: str | None) -> Toolkit:
         toolkit = Toolkit.open(settings=settings)
         _open[key] = toolkit
         at_exit(blocking(toolkit).close)
+    _open[key] = _open.pop(key)  # the last one is that of `latest`
     return _open[key]

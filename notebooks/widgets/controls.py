@@ -15,7 +15,7 @@ def button(label: str, on_click: Callable[[], object], *, tip: str = "", look: L
         label: what stands on it.
         on_click: called on whichever thread the browser's message comes in; what it raises is lost, so give it a
             panel's `_guard`.
-        tip: what it does, in full, where the label alone does not say: it is also its name for a screen reader.
+        tip: what it does, in full, where the label alone does not say; shown beside the pointer.
         look: one `main` in a row, the others `quiet`; `link` for what stands below a text.
     """
     made = Button(description=label, tooltip=tip)

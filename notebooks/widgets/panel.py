@@ -10,8 +10,9 @@ from typing import Any
 
 from ipywidgets import HTML, VBox
 
+from notebooks.widgets.closing import parts
 from notebooks.widgets.style import SHEET
-from toolkit.bridge import CLEANUP_SECONDS, Blocking, Lane, Work, inside
+from toolkit.bridge import CLEANUP_SECONDS, Blocking, Lane, Work, inside, running
 from toolkit.errors import ConfigError, ToolkitError
 from toolkit.redaction import redact
 
@@ -56,7 +57,8 @@ class Panel(VBox):  # type: ignore[misc] # ipywidgets ships no types
     def close(self) -> None:
         """Stop what runs, and take the panel off the page with everything in it."""
         self.stop()
-        _close(self)
+        for part in tuple(parts(self)):
+            super().close() if part is self else part.close()
 
     def _tell(self, error: str) -> None:
         """Show a sentence below everything else; an empty one takes it away."""
@@ -82,7 +84,7 @@ class Panel(VBox):  # type: ignore[misc] # ipywidgets ships no types
 
         An interrupt of the cell cancels what `lane` does, and waits until it has cleaned up.
         """
-        if not self._waits:
+        if not self._waits or running() is self._home:  # a loop cannot wait for itself
             return lane.result(outcome)
         try:
             return outcome.result()
@@ -110,9 +112,3 @@ def sentence(error: BaseException) -> str:
         return redact(str(error))
     logger.error("A panel's work failed.", exc_info=error)
     return redact(f"Something unexpected went wrong ({type(error).__name__}: {error}); the log says where.")
-
-
-def _close(widget: Any) -> None:
-    for child in getattr(widget, "children", ()):
-        _close(child)
-    super(Panel, widget).close() if isinstance(widget, Panel) else widget.close()

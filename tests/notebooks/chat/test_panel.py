@@ -1,37 +1,23 @@
 import asyncio
 import logging
+import signal
 import threading
 import time
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ipywidgets.widgets.widget import _instances
 
-from notebooks.chat.panel import UPDATES_PER_SECOND, ChatPanel
+from notebooks.chat.asked import UPDATES_PER_SECOND
+from notebooks.chat.panel import ChatPanel
+from tests.notebooks.chat.said import press, shown, until, write
 from toolkit.bridge import blocking
 from toolkit.errors import AllModelsFailed, ConfigError, Conflict, NotFound
 from toolkit.testing.vendors import Fault, VendorServer
 from toolkit.toolkit import Toolkit
 
 NO_MONEY = Fault.status(429, "You exceeded your current quota.", error_code="insufficient_quota")
-
-
-async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110 - a widget has no event to wait for
-            await asyncio.sleep(0.01)
-
-
-def shown(panel: ChatPanel) -> str:
-    return "\n".join(view.value for view in panel._views.children)
-
-
-def press(panel: ChatPanel) -> None:
-    panel._entry.button.click()
-
-
-def write(panel: ChatPanel, text: str) -> None:
-    panel._entry.text.value = text
 
 
 async def test_the_answer_stands_in_the_panel_and_the_reply_is_given(tk: Any, vendors: VendorServer) -> None:
@@ -82,7 +68,7 @@ async def test_a_growing_answer_is_shown_at_most_fifteen_times_a_second(tk: Any,
     begun = time.monotonic()
     press(panel)
     seen: list[str] = []
-    panel._views.children[-1].observe(lambda change: seen.append(change.new), "value")
+    panel._log.children[-1]._answer.observe(lambda change: seen.append(change.new), "value")
     await until(lambda: panel._lane is None)
     assert 2 < len(seen) <= UPDATES_PER_SECOND * (time.monotonic() - begun) + 1
     assert [len(text) for text in seen[:-1]] == sorted(len(text) for text in seen[:-1])
@@ -117,7 +103,9 @@ async def test_stop_keeps_what_was_written_so_far(tk: Any, vendors: VendorServer
     asking = asyncio.create_task(panel.ask("Where?"))
     await until(lambda: "Paris is" in shown(panel))
     press(panel)
-    assert await asking is None
+    reply = await asking
+    assert reply.message.stopped
+    assert reply.text.startswith("Paris is")
     assert vendors.requests[0].abandoned.wait(5)
     assert "Paris is" in panel.transcript
     assert "*stopped*" in panel.transcript
@@ -277,21 +265,21 @@ async def test_the_repr_is_short_and_the_same_at_every_run(tk: Any) -> None:
 
 async def test_the_head_adds_up_tokens_and_cost(tk: Any) -> None:
     panel = ChatPanel(tk, model="offline")
-    assert "offline" in panel._head.value
+    assert ("offline", "offline") in [(label.split(" · ")[0], name) for label, name in panel._picker.choices]
     panel = ChatPanel(tk)
     first = await panel.ask("One")
     second = await panel.ask("Two")
     assert first is not None
     assert second is not None
-    assert f"{first.usage.input_tokens + second.usage.input_tokens} in" in panel._head.value
+    assert f"{first.usage.input_tokens + second.usage.input_tokens} in" in panel._meters.value
 
 
 async def test_old_turns_leave_the_page_and_stay_in_the_transcript(tk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("notebooks.chat.panel.TURNS_SHOWN", 2)
+    monkeypatch.setattr("notebooks.chat.log.TURNS_SHOWN", 2)
     panel = ChatPanel(tk)
     for question in ("First", "Second", "Third"):
         await panel.ask(question)
-    assert len(panel._views.children) == 2
+    assert len(panel._log.children) == 2
     assert "First" not in shown(panel)
     assert "First" in panel.transcript
 
@@ -302,7 +290,7 @@ async def test_closing_a_panel_stops_it_and_closes_every_widget_in_it(tk: Any, v
     write(panel, "Where?")
     press(panel)
     await until(lambda: vendors.requests)
-    view = panel._views.children[0]
+    view = panel._log.children[0]
     panel.close()
     assert await asyncio.to_thread(vendors.requests[0].abandoned.wait, 5)
     assert [widget.comm for widget in (panel, view, panel._entry.text)] == [None, None, None]
@@ -313,3 +301,76 @@ async def test_tools_and_instructions_go_with_every_question(tk: Any, vendors: V
     body = vendors.requests[-1].body
     assert body["messages"][0]["content"] == "Be short."
     assert [tool["function"]["name"] for tool in body["tools"]] == ["usage_report"]
+
+
+def test_an_interrupt_of_a_plain_ask_gives_what_was_said_and_stops_the_vendor(
+    toolkit: Toolkit, vendors: VendorServer
+) -> None:
+    vendors.say("Paris is the capital of France.")
+    vendors.fail("openai", Fault.stall(after=2))
+    with blocking(toolkit) as tk:
+        panel = ChatPanel(tk)
+        main = threading.main_thread().ident
+        assert main is not None
+
+        interrupted = threading.Event()
+
+        def interrupt(_change: object) -> None:
+            if "Paris is" in shown(panel) and not interrupted.is_set():
+                interrupted.set()
+                signal.pthread_kill(main, signal.SIGINT)
+
+        panel._log.observe(lambda change: change.new[-1]._answer.observe(interrupt, "value"), "children")
+        reply = panel.ask("Where?")
+        assert (reply.text.startswith("Paris is"), reply.message.stopped) == (True, True)
+        assert vendors.requests[0].abandoned.wait(5)
+        assert [m.stopped for m in tk.sessions.messages(panel.session)] == [False, True]
+
+
+async def test_cancelling_who_asked_after_the_first_word_gives_what_was_said(tk: Any, vendors: VendorServer) -> None:
+    vendors.say("Paris is the capital of France.")
+    vendors.fail("openai", Fault.stall(after=2))
+    panel = ChatPanel(tk)
+    asking = asyncio.create_task(panel.ask("Where?"))
+    await until(lambda: "Paris is" in shown(panel))
+    asking.cancel()
+    assert (await asking).message.stopped
+    assert panel.reply is not None
+    assert panel.reply.text.startswith("Paris is")
+
+
+async def test_what_was_unfolded_stays_so_while_the_answer_grows(tk: Any, vendors: VendorServer) -> None:
+    vendors.call_tool("usage_report", {"days": 7})
+    vendors.say("word " * 60)
+    panel = ChatPanel(tk, tools=["usage_report"])
+    write(panel, "Go on")
+    press(panel)
+    steps: list[str] = []
+    panel._log.children[-1]._steps.observe(lambda change: steps.append(change.new), "value")
+    await until(lambda: panel._lane is None)
+    with_calls = [html for html in steps if "<details" in html]
+    assert len(set(with_calls)) == len(with_calls) <= 2
+
+
+async def test_a_conversation_is_a_table_and_a_file(tk: Any, vendors: VendorServer, tmp_path: Path) -> None:
+    vendors.say("One.", "Two.")
+    panel = ChatPanel(tk)
+    first = await panel.ask("First")
+    await panel.ask("Second")
+    frame = panel.to_frame()
+    assert list(frame["answer"]) == ["One.", "Two."]
+    assert frame["input_tokens"][0] == first.usage.input_tokens
+    assert "**You:** First" in panel.export(tmp_path / "chat.md").read_text()
+    assert '"nbformat": 4' in panel.export(tmp_path / "chat.ipynb").read_text()
+    with pytest.raises(ConfigError, match=r"\.md"):
+        panel.export(tmp_path / "chat.docx")
+
+
+async def test_a_closed_panel_leaves_no_widget_open(tk: Any) -> None:
+    before = set(_instances)
+    panel = ChatPanel(tk, data=[1])
+    await panel.ask("First")
+    await panel.retry()
+    await panel.edit(1, "Second")
+    panel.close()
+    assert [_instances[key] for key in set(_instances) - before] == []

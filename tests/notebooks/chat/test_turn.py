@@ -1,6 +1,7 @@
-from notebooks.chat.turn import Transcript, Turn, turns_of
+from notebooks.chat.transcript import Transcript
+from notebooks.chat.turn import Turn, turns_of
 from toolkit.display.words import dollars, seconds, tokens
-from toolkit.messages import Attempt, Delta, Message, Reply, ToolCall, Usage
+from toolkit.messages import Attempt, CalledTool, Delta, Message, Reply, ToolCall, Usage
 
 FAILED = Attempt("small", "openai", "gpt", "QuotaExceeded", "The account behind OPENAI_API_KEY has no money left")
 ANSWERED = Attempt("careful", "anthropic", "claude", usage=Usage(1204, 312), cost_nano_usd=8_300_000)
@@ -94,7 +95,7 @@ def test_a_transcript_shows_what_a_model_wrote_only_as_safe_html() -> None:
     assert not hasattr(Transcript, "_repr_markdown_")  # a notebook's own Markdown would run it
 
 
-def test_a_stored_conversation_is_read_without_what_tools_said() -> None:
+def test_a_stored_conversation_is_read_with_what_tools_said() -> None:
     stored = [
         Message("system", "Be short."),
         Message("user", "How much?"),
@@ -103,7 +104,6 @@ def test_a_stored_conversation_is_read_without_what_tools_said() -> None:
         Message("assistant", "Twelve."),
         Message("user", "Thanks"),
     ]
-    assert [(turn.question, turn.text) for turn in turns_of(stored)] == [
-        ("How much?", "Let me see.\n\nTwelve."),
-        ("Thanks", ""),
-    ]
+    assert [(turn.question, turn.text) for turn in turns_of(stored)] == [("How much?", "Twelve."), ("Thanks", "")]
+    (step,) = turns_of(stored)[0].steps
+    assert (step.text, step.called) == ("Let me see.", (CalledTool(ToolCall("1", "usage", {}), "12"),))

@@ -1,0 +1,1 @@
+"""The conversations in a notebook: found, opened, renamed, forked, exported and deleted."""
