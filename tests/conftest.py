@@ -31,6 +31,7 @@ _LONG = (
     "tests/mcp_server/gateway/test_replicas.py",
     "tests/mcp_server/test_processes.py",
     "tests/mcp_server/test_stdio.py",
+    "tests/notebooks/browser/",
     "tests/notebooks/test_notebooks.py",
     "tests/test_stores_stateful.py",
     "tests/testing/test_plugin.py",

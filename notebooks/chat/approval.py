@@ -7,7 +7,6 @@ from typing import Any
 
 from ipywidgets import HTML, HBox, VBox
 
-from notebooks.chat.unblocked import unblocked
 from notebooks.chat.view import TurnView
 from notebooks.widgets.controls import button
 from notebooks.widgets.panel import named
@@ -44,4 +43,4 @@ def _row(call: ToolCall, tool: Tool, answer: Any) -> Any:
     )
     allow = button("Allow", lambda: answer(True), tip=f"Call {call.name} with these arguments", look="main")
     refuse = button("Refuse", lambda: answer(False), tip=f"Do not call {call.name}; the model is told")
-    return named(VBox([asked, HBox([unblocked(allow), unblocked(refuse)])]), "approval")
+    return named(VBox([asked, HBox([allow, refuse])]), "approval")

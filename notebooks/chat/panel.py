@@ -22,7 +22,6 @@ from notebooks.chat.meters import head, hints, meters
 from notebooks.chat.picker import ModelPicker, models_of
 from notebooks.chat.transcript import Transcript
 from notebooks.chat.turn import Turn
-from notebooks.chat.unblocked import unblocked
 from notebooks.chat.view import Acts
 from notebooks.widgets.closing import discard
 from notebooks.widgets.entry import Entry
@@ -81,7 +80,6 @@ class ChatPanel(Panel):
         self._entry = Entry(
             "Message", "Ask something…", "Send", partial(self._guard, self._send_question), self._stop_pressed
         )
-        unblocked(self._entry.button)
         self._acts = Acts(
             retry=lambda turn, model: self._guard(self._ask_again, turn, model or None),
             edit=lambda turn: self._guard(self._edit_in_line, turn),

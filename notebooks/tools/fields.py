@@ -12,6 +12,7 @@ from typing import Any, Final
 from ipywidgets import Checkbox, Dropdown, Password, Text, Textarea
 
 from notebooks.tools.shape import hint, is_long, is_simple, kind_of
+from notebooks.widgets.unblocked import unblocked
 from toolkit.messages import Json
 
 ABSENT: Final = object()
@@ -270,4 +271,4 @@ def _cut(text: str) -> str:
 
 def _named(widget: Any, kind: str = "field") -> Any:
     widget.add_class(f"toolkit-{kind}")
-    return widget
+    return unblocked(widget)

@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 from ipywidgets import Button, Checkbox, Dropdown, Text
 
+from notebooks.widgets.unblocked import unblocked
+
 Look = Literal["main", "quiet", "link"]
 
 
@@ -18,7 +20,7 @@ def button(label: str, on_click: Callable[[], object], *, tip: str = "", look: L
         tip: what it does, in full, where the label alone does not say; shown beside the pointer.
         look: one `main` in a row, the others `quiet`; `link` for what stands below a text.
     """
-    made = Button(description=label, tooltip=tip)
+    made = unblocked(Button(description=label, tooltip=tip))
     made.add_class(f"toolkit-{look}")
     made.on_click(lambda _: on_click())
     return made
@@ -29,7 +31,7 @@ def dropdown(
 ) -> Any:
     """A list to choose from; `label` is for screen readers only, `value` what is chosen at first."""
     given = {} if value is None else {"value": value}
-    made = Dropdown(description=label, options=list(options), **given)
+    made = unblocked(Dropdown(description=label, options=list(options), **given))
     made.add_class("toolkit-choice")
     made.observe(lambda change: on_change(change["new"]), "value")
     return made
@@ -37,7 +39,7 @@ def dropdown(
 
 def checkbox(label: str, value: bool, on_change: Callable[[bool], object], *, shown: bool = True) -> Any:
     """A box to tick; with `shown` false its label is for screen readers only."""
-    made = Checkbox(description=label, value=value, indent=False)
+    made = unblocked(Checkbox(description=label, value=value, indent=False))
     made.add_class("toolkit-tick" if shown else "toolkit-tick-only")
     made.observe(lambda change: on_change(change["new"]), "value")
     return made
@@ -45,6 +47,6 @@ def checkbox(label: str, value: bool, on_change: Callable[[bool], object], *, sh
 
 def line(label: str, placeholder: str = "", value: str = "") -> Any:
     """A line to write in, `label` for screen readers only; see `Entry` for one that Enter sends."""
-    made = Text(description=label, placeholder=placeholder, value=value, continuous_update=False)
+    made = unblocked(Text(description=label, placeholder=placeholder, value=value, continuous_update=False))
     made.add_class("toolkit-field")
     return made

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from ipywidgets import Button, HBox, Text
 
+from notebooks.widgets.unblocked import unblocked
+
 WAIT_SECONDS = 2.0
 """How long after Enter the text that was written may arrive."""
 
@@ -38,9 +40,9 @@ class Entry(HBox):  # type: ignore[misc] # ipywidgets ships no types
         self._on_send, self._on_press = on_send, on_press
         self._taking = threading.Lock()
         self._wanted_until = 0.0
-        self.text = Text(description=label, placeholder=placeholder, continuous_update=False)
+        self.text = unblocked(Text(description=label, placeholder=placeholder, continuous_update=False))
         self.text.add_class("toolkit-field")
-        self.button = Button(description=verb)
+        self.button = unblocked(Button(description=verb))
         super().__init__([self.text, self.button])
         self.add_class("toolkit-bar")
         self.text.on_msg(lambda _widget, content, _buffers: self._enter() if content.get("event") == "submit" else None)

@@ -80,6 +80,7 @@ async def test_hostile_text_is_text_in_every_panel_and_output(jupyter: Lab) -> N
     jupyter.vendors.say(
         Message("assistant", tool_calls=(ToolCall("call_1", "shout", {"text": MARKDOWN}),)),
         MARKDOWN,
+        MARKDOWN,
     )
     jupyter.vendors.fail("openai", Fault.status(429, NAME), times=1)
     async with jupyter.notebook(*map(dedent, CELLS)) as page:

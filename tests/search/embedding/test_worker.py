@@ -112,6 +112,16 @@ async def test_paused_it_begins_nothing_and_resumed_it_goes_on(worker: Worker, i
     assert (worker.paused, index.collections["boats"].pending) == (False, 0)
 
 
+async def test_paused_it_works_while_somebody_waits_for_it_and_then_stands_again(
+    worker: Worker, index: FakeIndex
+) -> None:
+    worker.pause()
+    async with asyncio.timeout(10):
+        await asyncio.gather(worker.settled("boats"), worker.settled("birds"))
+    assert (worker.paused, index.collections["boats"].pending) == (True, 0)
+    await worker.close()
+
+
 async def test_closed_in_the_middle_of_a_part_it_stops_at_once_and_frees_what_it_had_claimed(index: FakeIndex) -> None:
     begun = asyncio.Event()
 
