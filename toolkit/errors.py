@@ -254,9 +254,12 @@ class ToolArgumentsError(ToolError):
             argument is empty where it is none or all of them. Without any where only the message is known.
     """
 
+    wrong: tuple[tuple[str, str], ...] = ()
+
     def __init__(self, message: str, *, wrong: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(message)
-        self.wrong = tuple(wrong)
+        if wrong:
+            self.wrong = tuple(wrong)
 
 
 def choices(names: Iterable[str]) -> str:

@@ -1,5 +1,6 @@
 """A row of a form: what the argument is, the field, and beneath it what is wrong with it."""
 
+import re
 from html import escape
 
 from ipywidgets import HTML, HBox, VBox
@@ -7,6 +8,8 @@ from ipywidgets import HTML, HBox, VBox
 from notebooks.tools.fields import Field
 from notebooks.tools.shape import hint, shown
 from notebooks.widgets.panel import named
+
+_NAME = re.compile(r"`([^`]+)`")  # how sentences for models name an argument
 
 
 class Row(HBox):  # type: ignore[misc] # ipywidgets ships no types
@@ -29,7 +32,8 @@ class Row(HBox):  # type: ignore[misc] # ipywidgets ships no types
     def tell(self, said: list[str]) -> None:
         """Show what is wrong; an empty list takes it away."""
         clauses = "; ".join([*said, f"it is not JSON yet: {self.field.unread}"] if said and self.field.unread else said)
-        html = f'<div role="alert"><b aria-hidden="true">✕</b> {escape(clauses)}</div>' if said else ""
+        named_in = _NAME.sub(r"<code>\1</code>", escape(clauses))
+        html = f'<div role="alert"><b aria-hidden="true">✕</b> {named_in}</div>' if said else ""
         if self._wrong.value != html:
             self._wrong.value = html
         self._wrong.layout.display = "" if said else "none"

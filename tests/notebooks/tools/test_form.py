@@ -103,7 +103,7 @@ async def test_a_wrong_field_says_so_in_the_toolkits_own_words_as_soon_as_it_is_
     form = ToolForm(tk, "weigh")
     write(form, times="12")
     said = row(form, "times")._wrong.value
-    assert "`times` must be at most 9 (got 12)" in said
+    assert "<code>times</code> must be at most 9 (got 12)" in said
     with pytest.raises(ToolArgumentsError, match="`times` must be at most 9 \\(got 12\\)"):
         await tk.tools.call("weigh", {"name": "kestrel", "times": 12})
     assert row(form, "name")._wrong.value == ""  # nobody has been there yet
@@ -116,8 +116,8 @@ async def test_nothing_is_called_while_something_is_wrong(tk: Any, calls: list[A
     form = ToolForm(tk, "weigh")
     write(form, times="many")
     await pressed(form)
-    assert "`name` is missing" in row(form, "name")._wrong.value
-    assert "`times` must be a whole number" in row(form, "times")._wrong.value
+    assert "<code>name</code> is missing" in row(form, "name")._wrong.value
+    assert "<code>times</code> must be a whole number" in row(form, "times")._wrong.value
     with pytest.raises(ToolArgumentsError):
         await form.run()
     assert "Not called" in form._outcome.value
@@ -245,7 +245,7 @@ async def test_a_tool_of_another_server_has_a_form_and_is_called(tmp_path: Path)
         form = ToolForm(tk, "child__add")
         assert "from mcp:child" in form._head.value
         write(form, a="two")
-        assert "`a` must be a whole number" in row(form, "a")._wrong.value
+        assert "<code>a</code> must be a whole number" in row(form, "a")._wrong.value
         write(form, a="2")
         assert form.arguments == {"a": 2}
         assert (await form.run()).text == "3"
