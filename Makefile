@@ -59,7 +59,7 @@ $(DEMO): pyproject.toml constraints.txt | $(VENV)/bin/python
 $(TEST): pyproject.toml constraints.txt tests/pgbouncer.py $(NODE)/node.py $(NODE)/package-lock.json | $(VENV)/bin/python
 	@echo "Setting up $(VENV) for the tests ..."
 	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[test]'
-	@-$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib
+	@-$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib
 	@$(BIN)/python -m tests.pgbouncer
 	@$(BIN)/python -m tests.mcp_server.conformance.node
 	@touch $@ $(DEMO)

@@ -244,10 +244,10 @@ async def run(folder: Path, rounds: int, seconds: float) -> tuple[list[Result], 
 def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.limits", description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--quick", action="store_true", help=f"two short rounds instead of {ROUNDS}")
+    parser.add_argument("--quick", action="store_true", help=f"one short round instead of {ROUNDS}")
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     options = parser.parse_args()
-    rounds, seconds = (2, 0.1) if options.quick else (ROUNDS, SECONDS)
+    rounds, seconds = (1, 0.05) if options.quick else (ROUNDS, SECONDS)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

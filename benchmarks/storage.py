@@ -327,11 +327,11 @@ async def run(
 def main() -> None:
     """Measure, and print tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.storage", description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--quick", action="store_true", help=f"two short rounds instead of {ROUNDS} of a second")
+    parser.add_argument("--quick", action="store_true", help=f"one short round instead of {ROUNDS} of a second")
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     parser.add_argument("--database", choices=("sqlite", "postgres"), help="only this one")
     options = parser.parse_args()
-    rounds, seconds, sessions = (2, 0.05, 128) if options.quick else (ROUNDS, SECONDS, SESSIONS)
+    rounds, seconds, sessions = (1, 0.05, 64) if options.quick else (ROUNDS, SECONDS, SESSIONS)
     databases = [options.database] if options.database else ["sqlite", "postgres"]
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     with tempfile.TemporaryDirectory() as name:

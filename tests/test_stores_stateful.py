@@ -35,7 +35,7 @@ from toolkit.sessions.store import Sessions
 from toolkit.settings import Settings
 from toolkit.usage.ledger import Ledger
 
-EXAMPLES, STEPS = {"sqlite": 25, "postgresql": 15}, 30
+EXAMPLES, STEPS = {"sqlite": 15, "postgresql": 10}, 30
 
 lives = st.sampled_from([1, 20, 90, 5000])  # seconds
 names = st.sampled_from(["ada", "Bob", "größe", "x/y"])
