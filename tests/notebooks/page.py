@@ -112,8 +112,9 @@ class NotebookPage(Tab):
     ) -> None:
         """Write into a field, in place of what stood there; the field keeps the focus."""
         node = await self._node(name, role, within, nth)
-        await self.send("DOM.focus", backendNodeId=node)
-        await self.evaluate("document.activeElement.select()")
+        field = (await self.send("DOM.resolveNode", backendNodeId=node))["object"]["objectId"]
+        chosen = "function () { this.focus(); this.select(); }"
+        await self.send("Runtime.callFunctionOn", objectId=field, functionDeclaration=chosen)
         await self.press(text or "Backspace")
 
     async def choose(self, name: str, option: str, *, within: str = ".toolkit-panel", nth: int = 0) -> None:

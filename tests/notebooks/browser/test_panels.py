@@ -82,6 +82,7 @@ async def test_the_next_question_follows_a_chain_that_was_reordered_and_tested(j
         await page.click("Move small up", within=models)
         rows = "document.querySelector('.toolkit-models .toolkit-rows').innerText"
         await page.until(f"{rows}.indexOf('small') < {rows}.indexOf('large')")
+        await page.focuses("Move small down")  # the keyboard stays with the row, whose other button is off now
         await page.write("Message", "And now?", within=chat)
         await page.press("Enter")
         await page.sees("small", within=f"{chat} .toolkit-foot")

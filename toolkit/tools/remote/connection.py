@@ -29,6 +29,7 @@ _STEADY = 10.0  # seconds: a connection that lived longer did not fail because i
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0  # seconds between attempts; each pause is twice the one before
 _SDK_LOGS = ("mcp.client.stdio", "mcp.client.streamable_http")
 _LAST_WORDS = 0.2  # seconds
+_SPAWN = 5.0  # seconds that starting a program is waited for
 _SAID = 300  # characters of what a server said of its own failure
 
 _log = logging.getLogger(__name__)
@@ -87,6 +88,8 @@ class Connection:
         self._moved = asyncio.Event()
         self._wake = asyncio.Event()
         self._garbled = False  # whether this connection brought what is no message
+        self._entered = asyncio.Event()  # clear while the server is being started
+        self._entered.set()
 
     async def client(self) -> "Client":
         """The client, once it is connected; where it is not, another attempt is made now.
@@ -114,7 +117,13 @@ class Connection:
         """End the connection, and the server if it was started for it."""
         task, self._task = self._task, None
         if task:
-            task.cancel()
+            # A start that is cancelled halfway loses a pipe to the child: asyncio closes those only that it has set up.
+            try:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_SPAWN):
+                        await self._entered.wait()
+            finally:
+                task.cancel()
             await asyncio.wait([task])  # a caller who is cancelled leaves it to end by itself
 
     async def _hold(self) -> None:
@@ -138,6 +147,17 @@ class Connection:
             self._failed += 1  # whoever still waits for an attempt waits in vain
             self._move(resting=f"The MCP server {self._name} was closed.")
 
+    @asynccontextmanager
+    async def _started(self, ended: asyncio.Event) -> AsyncIterator[Any]:
+        """The transport, once the server runs."""
+        self._entered.clear()
+        try:
+            async with self._transport(ended) as streams:
+                self._entered.set()
+                yield streams
+        finally:
+            self._entered.set()
+
     async def _pause(self, seconds: float) -> None:
         """Until the time is over, or somebody wants the server."""
         with suppress(TimeoutError):
@@ -152,7 +172,7 @@ class Connection:
         connected = self._garbled = False
         listening: asyncio.Task[None] | None = None
         try:
-            async with _within(START, Client(self._transport(ended), cache=None, message_handler=self._hear)) as client:
+            async with _within(START, Client(self._started(ended), cache=None, message_handler=self._hear)) as client:
                 connected = True
                 self._move(client)
                 self._on_connected()
