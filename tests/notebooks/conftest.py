@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +17,20 @@ def vendors() -> Iterator[VendorServer]:
 
 
 @pytest.fixture
-def toolkit(vendors: VendorServer) -> Toolkit:
-    return Toolkit.open(settings=Settings.from_env(vendors.environ(), database_url="sqlite://"))
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'toolkit.db'}" if "elsewhere" in request.fixturenames else "sqlite://"
+
+
+@pytest.fixture
+def toolkit(vendors: VendorServer, url: str) -> Toolkit:
+    return Toolkit.open(settings=Settings.from_env(vendors.environ(), database_url=url))
+
+
+@pytest.fixture
+async def elsewhere(vendors: VendorServer, url: str) -> AsyncIterator[Any]:
+    """Another toolkit on the same file, as another process has it."""
+    async with awaitable(Toolkit.open(settings=Settings.from_env(vendors.environ(), database_url=url))) as other:
+        yield other
 
 
 @pytest.fixture

@@ -114,7 +114,8 @@ class NotebookPage(Tab):
         node = await self._node(name, role, within, nth)
         field = (await self.send("DOM.resolveNode", backendNodeId=node))["object"]["objectId"]
         chosen = "function () { this.focus(); this.select(); }"
-        await self.send("Runtime.callFunctionOn", objectId=field, functionDeclaration=chosen)
+        told = await self.send("Runtime.callFunctionOn", objectId=field, functionDeclaration=chosen)
+        assert "exceptionDetails" not in told, told
         await self.press(text or "Backspace")
 
     async def choose(self, name: str, option: str, *, within: str = ".toolkit-panel", nth: int = 0) -> None:

@@ -1,32 +1,10 @@
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from notebooks.models.panel import ModelsPanel
 from notebooks.models.row import Row
-from toolkit.bridge import awaitable
-from toolkit.settings import Settings
-from toolkit.testing.vendors import VendorServer
-from toolkit.toolkit import Toolkit
-
-
-@pytest.fixture
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'toolkit.db'}" if "elsewhere" in request.fixturenames else "sqlite://"
-
-
-@pytest.fixture
-def toolkit(vendors: VendorServer, url: str) -> Toolkit:
-    return Toolkit.open(settings=Settings.from_env(vendors.environ(), database_url=url))
-
-
-@pytest.fixture
-async def elsewhere(vendors: VendorServer, url: str) -> AsyncIterator[Any]:
-    """Another toolkit on the same file, as another process has it."""
-    async with awaitable(Toolkit.open(settings=Settings.from_env(vendors.environ(), database_url=url))) as other:
-        yield other
 
 
 @pytest.fixture
